@@ -1,0 +1,82 @@
+/** The effective configuration of a node: what the rooms above read. Made by config/load.ts, never changed after. */
+
+export interface NodeConfig {
+  readonly configDirectory: string
+  readonly server: ServerConfig
+  readonly privateToken: string | undefined
+  /** Absolute. */
+  readonly stagingDirectory: string
+  /** Absolute; null when `persistence_directory: __none__`. */
+  readonly persistenceDirectory: string | null
+  readonly fileCacheDirectory: string | undefined
+  readonly managers: readonly ManagerConfig[]
+  readonly jobMetrics: readonly MetricPluginConfig[]
+  readonly logging: LoggingConfig
+  /** One sentence each, to be logged once at start: unknown keys with the nearest known name, ignored parts. */
+  readonly warnings: readonly string[]
+}
+
+export interface ServerConfig {
+  readonly host: string
+  readonly port: number
+  /** One PEM file with certificate and key. */
+  readonly sslPem: string | undefined
+}
+
+export interface LoggingConfig {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  /** Absolute path of `[uwsgi] logto`; undefined: standard error. */
+  readonly file: string | undefined
+}
+
+export type ManagerType =
+  | 'queued_python'
+  | 'unqueued'
+  | 'coexecution'
+  | 'queued_cli'
+  | 'slurm'
+  | 'queued_drmaa'
+  | 'queued_drmaa_xsede'
+  | 'queued_external_drmaa'
+  | 'queued_condor'
+
+export interface ManagerConfig {
+  readonly name: string
+  readonly type: ManagerType
+  /** Absolute. */
+  readonly stagingDirectory: string
+  readonly assignIds: 'galaxy' | 'uuid'
+  readonly galaxyHome: string | undefined
+  readonly galaxyVirtualEnv: string | undefined
+  readonly galaxyConfigFile: string | undefined
+  readonly galaxyDatasetFilesPath: string | undefined
+  readonly galaxyDatatypesConfigFile: string | undefined
+  /** undefined: J/tmp made by the script; else inserted verbatim into the script as the expression for the tmp directory. */
+  readonly tmpDir: string | undefined
+  /** clean() removes nothing. */
+  readonly debug: boolean
+  /** Bytes; undefined: unlimited. */
+  readonly maximumStreamSizeBytes: number | undefined
+  /** mkdir mode of job directories; the umask applies. */
+  readonly jobDirectoryMode: number | undefined
+  /** `env_NAME: value` entries, in file order. */
+  readonly env: readonly { readonly name: string; readonly value: string }[]
+  /** Local schedulers: how many at once; Infinity for unqueued; `*` is the number of CPUs. */
+  readonly numConcurrentJobs: number
+  readonly nativeSpecification: string | undefined
+  readonly jobNameTemplate: string
+  readonly minPollingIntervalMs: number
+  /** queued_cli: `job_plugin` and `shell_plugin`. */
+  readonly jobPlugin: string | undefined
+  readonly shellPlugin: string | undefined
+  /** `job_*` keys with the prefix stripped (time, ncpus, partition, --mem, …), in file order. */
+  readonly jobParameters: Readonly<Record<string, string>>
+  /** How long a return_code file may lag behind the scheduler's word that the job ended (shared file systems). */
+  readonly returnCodeWaitMs: number
+}
+
+export interface MetricPluginConfig {
+  readonly type: 'core' | 'hostname' | 'uname' | 'cpuinfo' | 'meminfo' | 'env' | 'cgroup'
+  /** Attributes as written, e.g. uname's args, cgroup's version and params. */
+  readonly options: Readonly<Record<string, string>>
+}

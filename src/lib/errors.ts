@@ -1,0 +1,113 @@
+/**
+ * Errors a person reads. Every failure that reaches a user, a client or a log line as "what went wrong" is a
+ * MagnetarError with a code from ERRORS; codes are stable, docs/errors.md is generated from this table.
+ * Status codes (http) and exit codes (cli) are not known here: those rooms map the codes themselves.
+ */
+
+interface ErrorEntry {
+  /** What the code means, in one sentence. */
+  readonly meaning: string
+  /** What to do about it, in one sentence. */
+  readonly fix: string
+}
+
+export const ERRORS = {
+  // Requests
+  BAD_REQUEST: {
+    meaning: 'A request parameter is missing or cannot be understood.',
+    fix: 'The message names the parameter; the REST protocol of Pulsar 0.16.0 says what it must be.',
+  },
+  JOB_ID_INVALID: {
+    meaning: 'A job id is empty, ".", "..", longer than 255 bytes, or contains "/", a backslash or NUL.',
+    fix: 'Send an id which is a plain file name.',
+  },
+  FILE_NAME_INVALID: {
+    meaning: 'A file name is empty, contains NUL, has a component longer than 255 bytes, or is only dots.',
+    fix: 'Send a relative name below the directory of its type.',
+  },
+  FILE_TYPE_INVALID: {
+    meaning: 'The type of a file is not one that this call knows.',
+    fix: 'Use input, config, tool, workdir, metadata, unstructured, jobdir, output, output_workdir, output_metadata or output_jobdir.',
+  },
+  FILE_OUTSIDE_JOB: {
+    meaning: 'A name leads outside the job directory, itself or through a symbolic link.',
+    fix: 'Only files below the job directory can be read or written.',
+  },
+  FILE_NOT_FOUND: {
+    meaning: 'The file does not exist.',
+    fix: 'Check the name and type; the final status lists what is there.',
+  },
+  NOT_A_FILE: {
+    meaning: 'The name is a directory, a pipe, a socket or a device.',
+    fix: 'Only regular files can be sent and received.',
+  },
+  UPLOAD_INCOMPLETE: {
+    meaning: 'The body was shorter or longer than its Content-Length; nothing was stored.',
+    fix: 'Send the file again; a file that was there before is untouched.',
+  },
+  JOB_NOT_SET_UP: {
+    meaning: 'The job was submitted before it was set up, and the request has no setup_params.',
+    fix: 'Call POST /jobs first, or send setup_params with the submit.',
+  },
+  MANAGER_UNKNOWN: {
+    meaning: 'No manager of that name is configured.',
+    fix: 'Use a name from the managers section of app.yml, or leave /managers/NAME out.',
+  },
+  TOKEN_REQUIRED: {
+    meaning: 'The private token is missing or wrong.',
+    fix: 'Send private_token in the query or Authorization: Bearer with the token of app.yml.',
+  },
+  CACHE_DISABLED: {
+    meaning: 'This node has no file cache.',
+    fix: 'Set file_cache_dir in app.yml to an existing directory.',
+  },
+  ROUTE_UNKNOWN: { meaning: 'There is no such path or method.', fix: 'See docs/rest.md for the routes.' },
+  // The node itself
+  DISK_FULL: {
+    meaning: 'The file system has no room or no inodes left, or a quota is used up.',
+    fix: 'Free space below the staging directory.',
+  },
+  SHUTTING_DOWN: { meaning: 'The server is stopping.', fix: 'Send the request again in a moment.' },
+  INTERNAL: {
+    meaning: 'The server failed in a way it does not expect.',
+    fix: 'The log has the details; please report it.',
+  },
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof ERRORS
+
+export class MagnetarError extends Error {
+  readonly code: ErrorCode
+  /** The command or line that fixes it, when one is known for this very case. */
+  readonly fix: string | undefined
+  constructor(code: ErrorCode, message: string, options: { fix?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'MagnetarError'
+    this.code = code
+    this.fix = options.fix
+  }
+}
+
+const DISK_FULL_CODES = new Set(['ENOSPC', 'EDQUOT'])
+
+/** The errno name ("ENOENT") of a system error, undefined for anything else. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** The MagnetarError that stands for `error`: itself, DISK_FULL for a full disk, else INTERNAL with it as cause. */
+export function toMagnetarError(error: unknown): MagnetarError {
+  if (error instanceof MagnetarError) return error
+  const errno = errnoOf(error)
+  if (errno && DISK_FULL_CODES.has(errno)) {
+    return new MagnetarError('DISK_FULL', 'no space left on the disk that holds the job directories', {
+      cause: error,
+    })
+  }
+  return new MagnetarError('INTERNAL', 'internal error', { cause: error })
+}
+
+/** The message of anything thrown, for log lines and job reasons. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
