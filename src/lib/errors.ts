@@ -49,6 +49,10 @@ export const ERRORS = {
     meaning: 'The job was submitted before it was set up, and the request has no setup_params.',
     fix: 'Call POST /jobs first, or send setup_params with the submit.',
   },
+  JOB_STOPPING: {
+    meaning: 'A job of this id was cleaned while it ran, and its processes have not ended yet.',
+    fix: 'Send the submit again in a moment; if it stays so, look at the scheduler.',
+  },
   MANAGER_UNKNOWN: {
     meaning: 'No manager of that name is configured.',
     fix: 'Use a name from the managers section of app.yml, or leave /managers/NAME out.',
@@ -61,16 +65,50 @@ export const ERRORS = {
     meaning: 'This node has no file cache.',
     fix: 'Set file_cache_dir in app.yml to an existing directory.',
   },
+  REQUEST_TIMEOUT: {
+    meaning: 'The request stopped arriving before it was complete.',
+    fix: 'Send the request again; check the network if it happens often.',
+  },
+  REQUEST_TOO_LARGE: {
+    meaning: 'The request line and headers are longer than 32 MiB together.',
+    fix: 'Send files as uploads, not inside the parameters of a submit.',
+  },
+  OVERLOADED: {
+    meaning: 'The server, or one connection, has more requests open than it takes at once.',
+    fix: 'Send the request again in a moment, over fewer connections.',
+  },
   ROUTE_UNKNOWN: { meaning: 'There is no such path or method.', fix: 'See docs/rest.md for the routes.' },
   // The node itself
   DISK_FULL: {
     meaning: 'The file system has no room or no inodes left, or a quota is used up.',
     fix: 'Free space below the staging directory.',
   },
+  STORE_LOCKED: {
+    meaning: 'Another server already uses this persistence directory.',
+    fix: 'Stop the other server, or give this one its own persistence_directory.',
+  },
+  STORE_BROKEN: {
+    meaning: 'The job records in the persistence directory cannot be opened.',
+    fix: 'Check the rights of the directory and the disk; the message has the reason.',
+  },
   SHUTTING_DOWN: { meaning: 'The server is stopping.', fix: 'Send the request again in a moment.' },
   INTERNAL: {
     meaning: 'The server failed in a way it does not expect.',
     fix: 'The log has the details; please report it.',
+  },
+  // Configuration
+  CONFIG_INVALID: {
+    meaning:
+      'A configuration file, variable or argument has something in it that cannot be used; nothing was started.',
+    fix: 'Each line of the message names the file, the line, the key, what was found and what was expected.',
+  },
+  CONFIG_UNREADABLE: {
+    meaning: 'A configuration file that is named somewhere is missing or cannot be read.',
+    fix: 'Create the file, correct its name, or make it readable for the user of the server.',
+  },
+  LOCAL_ENV_FAILED: {
+    meaning: 'local_env.sh ended with an error, did not end, or printed more than it may.',
+    fix: 'Run "bash local_env.sh" in the configuration directory and correct what it reports.',
   },
 } as const satisfies Record<string, ErrorEntry>
 

@@ -1,0 +1,58 @@
+import { type ConfigNode, isNull } from './node.js'
+import type { Problems } from './problems.js'
+
+/** Parts of Pulsar that this release does not have. The sentence follows the keys that ask for it. */
+export const FEATURES = {
+  message_queue: 'this release serves REST only: nothing is read from or sent to the message queue',
+  dependencies: 'this release resolves no tool dependencies: tools must be on the PATH of the jobs or come in containers',
+  object_store: 'this release has no object store: the staging action object_store_copy fails',
+  toolbox: 'this release has no toolbox: tools are NOT checked against a white-list',
+  user_auth: 'this release has no user authentication: jobs are accepted from everyone who has the private token',
+  sentry: 'this release does not report to Sentry',
+  live_output: "this release sends a job's output when the job has ended, not while it runs",
+  staging_retries: 'this release retries staging by its own rules',
+  cvmfsexec: 'this release does not set up CVMFS for jobs: it must be mounted on the machines that run them',
+  drmaa: 'this release does not submit through DRMAA; type: slurm submits to Slurm without it',
+  condor: 'this release does not submit to HTCondor',
+  coexecution: 'this release does not write jobs for another container to run',
+  cli: 'of job plugins this release has Slurm, of shell plugins LocalShell',
+} as const satisfies Record<string, string>
+
+export type Feature = keyof typeof FEATURES
+
+/** Gathers what asks for missing features, so that each is told once, however many keys there are. */
+export interface FeatureRequests {
+  add(feature: Feature, what: string): void
+  warn(problems: Problems): void
+}
+
+const SHOWN_KEYS = 4
+
+export function createFeatureRequests(): FeatureRequests {
+  const requests = new Map<Feature, Set<string>>()
+  return {
+    add(feature, what) {
+      const keys = requests.get(feature) ?? new Set()
+      requests.set(feature, keys.add(what))
+    },
+    warn(problems) {
+      for (const [feature, keys] of requests) {
+        const shown = [...keys].slice(0, SHOWN_KEYS).join(', ')
+        const rest = keys.size > SHOWN_KEYS ? ` and ${keys.size - SHOWN_KEYS} more` : ''
+        problems.warn(undefined, `${shown}${rest}: ${FEATURES[feature]}`)
+      }
+    },
+  }
+}
+
+const OFF_WORDS = new Set(['', 'false', 'no', 'off', 'none', 'null', '0'])
+
+/** Whether a value asks for anything: not null, off, empty, or a mapping of such values or with `use: false`. */
+export function asksForSomething(node: ConfigNode): boolean {
+  if (isNull(node)) return false
+  if (node.kind === 'sequence') return node.items.length > 0
+  if (node.kind === 'scalar') return !OFF_WORDS.has(String(node.value).toLowerCase())
+  const use = node.entries.get('use')
+  if (use && !asksForSomething(use)) return false
+  return [...node.entries.values()].some(asksForSomething)
+}

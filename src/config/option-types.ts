@@ -1,0 +1,117 @@
+// zod/v3 is zod 4's classic interface of one object per type; it loads in 12 ms where `zod` takes 70 to 150 (its locales and
+// compiler), and this is on the way to the server's first answer: docs/decisions/config-parsers.md.
+import { z } from 'zod/v3'
+
+export interface OptionType<T> {
+  /** Completes "expected …". */
+  readonly expected: string
+  /** Built when an option of the type is first read. */
+  readonly schema: () => z.ZodType<T, z.ZodTypeDef, unknown>
+  /**
+   * What the schema gets: `text` the characters in the file, so that an unquoted 12345 or yes stays what it looks like;
+   * `value` what YAML makes of them (always text from ini files and variables).
+   */
+  readonly input: 'text' | 'value'
+  /** A null counts as "not set". Not for options whose null stops the real server too: there it is a template's mistake. */
+  readonly nullable?: boolean
+}
+
+export const text: OptionType<string> = { expected: 'text', schema: () => z.string(), input: 'text', nullable: true }
+
+/** A path that has to be something when it is set at all. */
+export const requiredPath: OptionType<string> = { expected: 'a path', schema: () => z.string().min(1), input: 'text' }
+
+export const path: OptionType<string> = { ...requiredPath, nullable: true }
+
+export const flag: OptionType<boolean> = {
+  expected: 'true or false',
+  schema: () =>
+    z.union([
+      z.boolean(),
+      z
+        .string()
+        .regex(/^(true|false)$/i)
+        .transform((word) => word.toLowerCase() === 'true'),
+    ]),
+  input: 'value',
+  nullable: true,
+}
+
+/** A whole number, also as text ("5"). */
+export function wholeNumber(minimum: number, expected: string): OptionType<number> {
+  return {
+    expected,
+    schema: () => z.preprocess(numberFromText(/^[-+]?\d+$/), z.number().int().safe().min(minimum)),
+    input: 'value',
+    nullable: true,
+  }
+}
+
+/** A number of seconds, also as text ("0.5"). */
+export const seconds: OptionType<number> = {
+  expected: 'a number of seconds, 0 or more',
+  schema: () => z.preprocess(numberFromText(/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i), z.number().finite().min(0)),
+  input: 'value',
+}
+
+export const port: OptionType<number> = {
+  expected: 'a port number from 0 to 65535',
+  schema: () => z.preprocess(numberFromText(/^\d{1,5}$/), z.number().int().min(0).max(65535)),
+  input: 'value',
+}
+
+export function oneOf<const T extends string>(words: readonly [T, ...T[]]): OptionType<T> {
+  return { expected: `one of ${words.join(', ')}`, schema: () => z.enum(words), input: 'text' }
+}
+
+/** `*` is the number of CPUs. */
+export const concurrency: OptionType<number | '*'> = {
+  expected: 'a whole number, 0 or more, or "*" for the number of CPUs',
+  schema: () => z.union([z.literal('*'), z.preprocess(numberFromText(/^\+?\d+$/), z.number().int().min(0))]),
+  input: 'value',
+}
+
+const OWNER_ALL = 0o700
+
+/**
+ * A file mode. Text is octal with or without 0 or 0o; a number is used as it is, since YAML reads an unquoted 0750 as octal.
+ * An unquoted 750 is octal 1356 then, and is refused because the owner could not use such a directory.
+ */
+export const fileMode: OptionType<number> = {
+  expected: 'an octal mode that gives the owner all rights, such as "0750"',
+  schema: () =>
+    z.preprocess(
+      (value) => (typeof value === 'string' && /^(0o)?[0-7]{1,5}$/i.test(value) ? Number.parseInt(value.replace(/^0o/i, ''), 8) : value),
+      z
+        .number()
+        .int()
+        .min(0)
+        .max(0o7777)
+        .refine((mode) => (mode & OWNER_ALL) === OWNER_ALL),
+    ),
+  input: 'value',
+  nullable: true,
+}
+
+const TRUE_WORDS = new Set(['true', 'yes', 'on', 'y', 't', '1', ''])
+
+/**
+ * pulsar/managers/base/directory.py `_tmp_dir`: nothing, a boolean or a word for true means a tmp directory per job
+ * (undefined here); any other text, also a word for false, goes into the job script as it is.
+ */
+export const tmpDirectory: OptionType<string | undefined> = {
+  expected: 'true, or a path or shell expression for the tmp directory',
+  schema: () =>
+    z
+      .union([z.string(), z.boolean(), z.number()])
+      .transform((value) => (typeof value !== 'string' || TRUE_WORDS.has(value.trim().toLowerCase()) ? undefined : value)),
+  input: 'value',
+  nullable: true,
+}
+
+/** Options of parts that this release does not have: any value will do. */
+export const anything: OptionType<unknown> = { expected: 'anything', schema: () => z.unknown(), input: 'value', nullable: true }
+
+function numberFromText(pattern: RegExp): (value: unknown) => unknown {
+  return (value) => (typeof value === 'string' && pattern.test(value.trim()) ? Number(value) : value)
+}

@@ -1,0 +1,104 @@
+import type { ManagerType } from '../types.js'
+import { later, type Option } from '../option.js'
+import { anything, concurrency, oneOf, path, seconds, text, tmpDirectory } from '../option-types.js'
+
+export const MANAGER_TYPES = [
+  'queued_python',
+  'unqueued',
+  'slurm',
+  'queued_cli',
+  'queued_drmaa',
+  'queued_drmaa_xsede',
+  'queued_external_drmaa',
+  'queued_condor',
+  'coexecution',
+] as const satisfies readonly ManagerType[]
+
+const QUIET = { quiet: true } as const
+
+/** What only a manager has. */
+export const managerOnlyOptions = {
+  type: {
+    type: oneOf(MANAGER_TYPES),
+    default: 'queued_python',
+    description:
+      'How jobs are run: `queued_python` some at a time and `unqueued` at once, both on this machine; `slurm`, and `queued_cli` with `job_plugin: Slurm`, through sbatch.',
+  },
+  name: {
+    type: text,
+    default: undefined,
+    defaultText: '`_default_`',
+    description: 'Under the singular `manager` only: its name.',
+  },
+  num_concurrent_jobs: {
+    type: concurrency,
+    default: 1,
+    description: 'queued_python: how many jobs run at once; `"*"`: as many as there are CPUs.',
+  },
+  native_specification: {
+    type: text,
+    default: undefined,
+    description: "Options of the scheduler's own command; used instead of those that Galaxy sends.",
+  },
+  job_name_template: {
+    type: text,
+    default: 'pulsar_$job_id',
+    description: 'Name of the job in the scheduler.',
+  },
+  job_plugin: { type: text, default: undefined, description: 'queued_cli: the scheduler, `Slurm`.' },
+  shell_plugin: {
+    type: text,
+    default: undefined,
+    defaultText: '`LocalShell`',
+    description: 'queued_cli: how its commands are run.',
+  },
+  'shell_*': later(anything, 'cli', 'queued_cli: options of a remote shell plugin.', { secret: true, quiet: true }),
+  'job_*': {
+    type: text,
+    default: undefined,
+    description:
+      'queued_cli and slurm: `job_time`, `job_ncpus`, `job_partition`, or an option of sbatch as it is: `"job_--mem": 4G`. Used as the text written.',
+  },
+  'env_*': {
+    type: text,
+    default: undefined,
+    description: '`env_NAME: value` sets the variable NAME in the job script; `$VAR` in the value expands.',
+  },
+  tmp_dir: {
+    type: tmpDirectory,
+    default: undefined,
+    defaultText: '`tmp` in the job directory',
+    description: 'The tmp directory of jobs: a path, or a shell expression that prints one.',
+  },
+  galaxy_virtual_env: {
+    type: path,
+    default: undefined,
+    defaultText: '`$GALAXY_VIRTUAL_ENV`',
+    description: 'Virtual environment of Galaxy, activated in the job script.',
+  },
+  galaxy_config_file: { type: path, default: undefined, description: 'Reported to Galaxy.' },
+  galaxy_dataset_files_path: { type: path, default: undefined, description: 'Reported to Galaxy.' },
+  galaxy_datatypes_config_file: { type: path, default: undefined, description: 'Reported to Galaxy.' },
+  min_polling_interval: {
+    type: seconds,
+    default: 0.5,
+    description: 'Seconds between two questions to the scheduler, at least.',
+  },
+  return_code_wait: {
+    type: seconds,
+    default: 15,
+    description:
+      "Seconds that a job's return code may take to show up on a shared file system after the scheduler says the job ended. Magnetar's own.",
+  },
+  monitor: later(anything, 'coexecution', 'coexecution: how the end of a job is seen.', QUIET),
+  cvmfsexec: later(anything, 'cvmfsexec', 'Set up CVMFS for the job.'),
+  'preprocess_action_*': later(anything, 'staging_retries', 'Retries of stage-in: max_retries, interval_start, …'),
+  'postprocess_action_*': later(anything, 'staging_retries', 'Retries of stage-out.'),
+  'submit_*': later(anything, 'condor', 'queued_condor: lines of the submit file.', QUIET),
+  production: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
+  chown_working_directory_script: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
+  drmaa_launch_script: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
+  drmaa_kill_script: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
+  user_mapping_script: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
+  user_mapping_timeout: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
+} as const satisfies Record<string, Option>

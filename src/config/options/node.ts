@@ -1,0 +1,91 @@
+import { later, type Option } from '../option.js'
+import { anything, path, requiredPath, text } from '../option-types.js'
+
+/** What the node as a whole does. */
+export const nodeOptions = {
+  private_token: {
+    type: text,
+    default: undefined,
+    defaultText: 'none: everyone is let in',
+    description: 'What Galaxy must send with every request. Put it in quotes.',
+    secret: true,
+  },
+  persistence_directory: {
+    type: path,
+    default: 'files/persisted_data',
+    description:
+      'Where the records of jobs are kept over a restart; `__none__`: nowhere. A relative path starts at the directory in which the server is started.',
+  },
+  file_cache_dir: {
+    type: path,
+    default: undefined,
+    description: 'An existing directory for input files that several jobs use.',
+  },
+  job_metrics_config_file: {
+    type: requiredPath,
+    default: 'job_metrics_conf.xml',
+    description: 'What is measured of every job: XML, or YAML if the name ends in .yml or .yaml. Relative to the configuration directory.',
+  },
+  config_dir: {
+    type: path,
+    default: undefined,
+    defaultText: 'the directory given with --config',
+    description: 'The directory to which the names of other configuration files are relative.',
+  },
+  managers: {
+    type: anything,
+    default: undefined,
+    defaultText: 'one, `_default_`, of type queued_python',
+    description: 'Named managers: a mapping from name to options, see below.',
+  },
+  manager: {
+    type: anything,
+    default: undefined,
+    description: 'The options of a single manager, named `_default_` or by a key `name`. Not together with `managers`.',
+  },
+  job_managers_config: {
+    type: path,
+    default: undefined,
+    description: 'An old ini file with sections `[manager:NAME]`; goes before `managers` and `manager`.',
+  },
+  logging: {
+    type: anything,
+    default: undefined,
+    description: 'With --app_conf_base64 only: the level is taken from `loggers.pulsar` or `root`.',
+  },
+  ensure_cleanup: {
+    type: anything,
+    default: undefined,
+    description: 'Wait for threads at the end.',
+    ignored: 'the server always cleans up when it stops',
+  },
+  job_metrics: {
+    type: anything,
+    default: undefined,
+    description: 'Only for programs that embed Pulsar.',
+    ignored: 'it is not for configuration files; use job_metrics_config_file',
+  },
+  log_level: {
+    type: anything,
+    default: undefined,
+    description: 'Not an option of Pulsar, but often seen.',
+    ignored: 'Pulsar does not read it either; set level under [logger_pulsar] of server.ini',
+  },
+  container_image_cache_path: {
+    type: anything,
+    default: undefined,
+    description: 'Not an option of Pulsar, but often seen.',
+    ignored: 'Pulsar does not read it either; containers are chosen by Galaxy',
+  },
+  container_resolvers: {
+    type: anything,
+    default: undefined,
+    description: 'Not an option of Pulsar, but often seen.',
+    ignored: 'Pulsar does not read it either; containers are chosen by Galaxy',
+  },
+  tool_config_files: later(anything, 'toolbox', 'Toolbox files: only the tools in them are run.'),
+  tool_config_file: later(anything, 'toolbox', 'The same, one file.'),
+  user_auth: later(anything, 'user_auth', 'How users are authenticated and authorized.'),
+  sentry_dsn: later(anything, 'sentry', 'Where errors are reported to.', { secret: true }),
+  sentry_event_level: later(anything, 'sentry', 'From which level on.', { defaultText: 'WARNING', quiet: true }),
+} as const satisfies Record<string, Option>

@@ -1,0 +1,43 @@
+import { later, type Option } from '../option.js'
+import { anything, fileMode, flag, path, text, wholeNumber } from '../option-types.js'
+
+/** Of app.yml as well as of one manager, where they override. */
+export const sharedOptions = {
+  staging_directory: {
+    type: { ...path, nullable: false },
+    default: 'files/staging',
+    description:
+      'Parent of the job directories; made when it is missing. A relative path starts at the directory in which the server is started.',
+  },
+  assign_ids: {
+    type: text,
+    default: 'galaxy',
+    description: '`galaxy` uses the job ids that Galaxy sends, `uuid` makes new ones: needed when several Galaxies share a manager.',
+  },
+  galaxy_home: {
+    type: path,
+    default: undefined,
+    defaultText: '`$GALAXY_HOME`',
+    description: 'Where Galaxy is installed on this machine, for tools that use its libraries. `none`: nowhere.',
+  },
+  debug: {
+    type: flag,
+    default: false,
+    description: 'Keep the directories of finished jobs.',
+  },
+  maximum_stream_size: {
+    type: wholeNumber(-1, 'a whole number of bytes, or -1 for no limit'),
+    default: 1024 * 1024,
+    description: 'Bytes of standard output and standard error that are sent to Galaxy; -1, and 0 in app.yml: no limit.',
+  },
+  job_directory_mode: {
+    type: fileMode,
+    default: undefined,
+    defaultText: '0777 less the umask',
+    description: 'Mode with which job directories are made; the umask applies.',
+  },
+  send_stdout_update: later(anything, 'live_output', "Send a running job's output to Galaxy.", { defaultText: 'false' }),
+  stdout_update_interval: later(anything, 'live_output', 'Seconds between two updates.', { defaultText: '3', quiet: true }),
+  stdout_update_timeout: later(anything, 'live_output', 'Seconds that one update may take.', { defaultText: '30', quiet: true }),
+  stdout_update_chunk_size: later(anything, 'live_output', 'Bytes per update.', { defaultText: '524288', quiet: true }),
+} as const satisfies Record<string, Option>

@@ -1,0 +1,34 @@
+import { writeFlagIfThere } from './directory.js'
+import { changeStatus, directoryOf, type ManagerContext, recordOf } from './job.js'
+import { activeKey } from './record.js'
+import { stopJob } from './stop.js'
+import { isDone } from './transitions.js'
+
+/**
+ * Cancels a job in whatever phase it is: durable and visible at once, stopped in the background. Nothing happens to a job
+ * that is over or unknown. Call under the job's lock.
+ */
+export async function cancelJob(context: ManagerContext, jobId: string): Promise<void> {
+  const job = context.jobs.get(jobId)
+  if (!job) return
+  if (isDone(job.status)) return
+  job.stopping = true
+  try {
+    await context.store.write([
+      {
+        type: 'put',
+        key: activeKey(context.config.name, jobId),
+        value: recordOf(job, { status: 'cancelled' }),
+      },
+    ])
+  } catch (error) {
+    job.stopping = false
+    throw error
+  }
+  const directory = directoryOf(context, jobId)
+  changeStatus(context, job, 'cancelled')
+  await writeFlagIfThere(directory, 'cancelled', true)
+  await writeFlagIfThere(directory, 'final_status', 'cancelled')
+  // While its launch is under way there is no external id yet: the launch then stops it as soon as there is one.
+  if (job.externalId !== undefined) await stopJob(context, job)
+}

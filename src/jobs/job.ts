@@ -1,0 +1,138 @@
+import path from 'node:path'
+import type { ManagerConfig, MetricPluginConfig } from '../config/types.js'
+import { removeFile, writeSmallFile } from '../lib/fs.js'
+import type { KeyedLock } from '../lib/keyed-lock.js'
+import type { Logger } from '../lib/log.js'
+import type { Scheduler } from '../schedulers/scheduler.js'
+import type { Store } from '../store/store.js'
+import { type JobDirectory, jobDirectory } from './directory.js'
+import type { JobRecord } from './record.js'
+import type { ScriptEvents } from './script-events.js'
+import { nextStatus } from './transitions.js'
+import type { Trash } from './trash.js'
+import type { JobStatus } from './types.js'
+
+/** A job that is alive, or cancelled and not yet stopped, as this process knows it. */
+export interface Job {
+  readonly id: string
+  readonly directory: JobDirectory
+  readonly sequence: number
+  readonly submittedAtMs: number
+  /** Changed by `changeStatus` alone. */
+  readonly status: JobStatus
+  externalId: string | undefined
+  /** Cancelled; whatever the scheduler still runs of it is being stopped. */
+  stopping: boolean
+  /** Cleaned before it had stopped: no record of it stays. */
+  cleaned: boolean
+  /** When its state was last learned or asked for. */
+  newsAtMs: number
+  /** Since when the scheduler says that it ended while its return code has not shown up. */
+  endedSinceMs: number | undefined
+}
+
+/** What the parts of one manager share. */
+export interface ManagerContext {
+  readonly config: ManagerConfig
+  /** Pulsar's version, as it stands in answers. */
+  readonly version: string
+  readonly scheduler: Scheduler
+  /** How long a return code may lag behind the scheduler's word; 0 where both are on this host. */
+  readonly returnCodeWaitMs: number
+  readonly metrics: readonly MetricPluginConfig[]
+  readonly store: Store
+  readonly events: ScriptEvents
+  readonly trash: Trash
+  /** undefined: the index files of the Python server are not kept (`persistence_directory: __none__`). */
+  readonly persistenceDirectory: string | undefined
+  readonly log: Logger
+  readonly jobs: Map<string, Job>
+  readonly lock: KeyedLock
+  /** Aborted when the manager closes. */
+  readonly signal: AbortSignal
+  nextSequence(): number
+  /** Called after each change of status, by `changeStatus` alone. */
+  publish(change: StatusChange): void
+}
+
+export interface StatusChange {
+  readonly manager: string
+  readonly jobId: string
+  readonly from: JobStatus
+  readonly to: JobStatus
+  readonly reason?: string
+}
+
+export function directoryOf(context: ManagerContext, jobId: string): JobDirectory {
+  return jobDirectory(context.config.stagingDirectory, jobId)
+}
+
+export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
+  return {
+    id: record.id,
+    directory: directoryOf(context, record.id),
+    sequence: record.sequence,
+    submittedAtMs: record.submittedAtMs,
+    status: record.status,
+    externalId: record.externalId,
+    stopping: record.stopping ?? false,
+    cleaned: record.cleaned ?? false,
+    newsAtMs: Date.now(),
+    endedSinceMs: undefined,
+  }
+}
+
+export function recordOf(job: Job, more: { status?: JobStatus; reason?: string } = {}): JobRecord {
+  return {
+    id: job.id,
+    status: more.status ?? job.status,
+    sequence: job.sequence,
+    submittedAtMs: job.submittedAtMs,
+    ...(job.externalId === undefined ? {} : { externalId: job.externalId }),
+    ...(job.stopping ? { stopping: true as const } : {}),
+    ...(job.cleaned ? { cleaned: true as const } : {}),
+    ...(more.reason === undefined ? {} : { reason: more.reason }),
+  }
+}
+
+/** The one place where a job's status changes. Nothing happens when the table of transitions forbids it. */
+export function changeStatus(context: ManagerContext, job: Job, wanted: JobStatus, reason?: string): boolean {
+  const to = nextStatus(job.status, wanted)
+  if (!to) return false
+  const from = job.status
+  ;(job as { status: JobStatus }).status = to
+  context.publish({
+    manager: context.config.name,
+    jobId: job.id,
+    from,
+    to,
+    ...(reason === undefined ? {} : { reason }),
+  })
+  return true
+}
+
+/** Empty files by which the Python server finds its jobs again (pulsar/managers/stateful.py:ActiveJobs). */
+export const INDEX_KINDS = ['active', 'preprocessing', 'postprocessing'] as const
+
+export function indexDirectory(
+  persistenceDirectory: string,
+  manager: string,
+  kind: (typeof INDEX_KINDS)[number],
+): string {
+  return path.join(persistenceDirectory, `${manager}-${kind}-jobs`)
+}
+
+export async function addToIndex(context: ManagerContext, job: Job): Promise<void> {
+  if (context.persistenceDirectory === undefined) return
+  await writeSmallFile(
+    path.join(indexDirectory(context.persistenceDirectory, context.config.name, 'active'), job.id),
+    '',
+  )
+}
+
+export async function removeFromIndex(context: ManagerContext, job: Job): Promise<void> {
+  if (context.persistenceDirectory === undefined) return
+  await removeFile(
+    path.join(indexDirectory(context.persistenceDirectory, context.config.name, 'active'), job.id),
+  )
+}

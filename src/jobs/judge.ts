@@ -1,0 +1,126 @@
+import path from 'node:path'
+import { messageOf } from '../lib/errors.js'
+import { readFileIfThere } from '../lib/fs.js'
+import { pause } from '../lib/timing.js'
+import type { SchedulerReport } from '../schedulers/scheduler.js'
+import { parseStarted, STARTED_FILE } from '../schedulers/started-file.js'
+import { readReturnCode } from './directory.js'
+import { finishJob, settleStopped } from './finish.js'
+import { changeStatus, type Job, type ManagerContext } from './job.js'
+
+/** Above this a return code may be a signal's: then the scheduler is asked whether it was the one who killed. */
+const LAST_PLAIN_CODE = 128
+const RECHECK_MS = 250
+
+/** The script has begun. */
+export function noteStarted(context: ManagerContext, jobId: string): void {
+  const job = context.jobs.get(jobId)
+  if (!job) return
+  job.newsAtMs = Date.now()
+  changeStatus(context, job, 'running')
+}
+
+/** The script has ended: with a plain return code that is the end of the job, else the scheduler's word is wanted. */
+export function noteEnded(context: ManagerContext, jobId: string): Promise<void> {
+  return underLock(context, jobId, async (job) => {
+    if (job.stopping) return askSoon(job)
+    const code = await readReturnCode(job.directory, false)
+    if (code !== undefined && code <= LAST_PLAIN_CODE) return finishJob(context, job, { status: 'complete' })
+    askSoon(job)
+  })
+}
+
+/** What the scheduler says of a job. */
+export function noteReport(context: ManagerContext, jobId: string, report: SchedulerReport): Promise<void> {
+  return underLock(context, jobId, async (job) => {
+    job.newsAtMs = Date.now()
+    if (report.state === 'queued' || report.state === 'running') {
+      job.endedSinceMs = undefined
+      if (!job.stopping) changeStatus(context, job, report.state)
+      return
+    }
+    if (job.stopping) return settleStopped(context, job, report.exitCode)
+    if (await ranElsewhere(job)) return
+    await judgeEnd(context, job, report)
+  })
+}
+
+async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerReport): Promise<void> {
+  if (report.failure !== undefined)
+    return finishJob(context, job, { status: 'failed', reason: report.failure })
+  job.endedSinceMs ??= Date.now()
+  const overdue = Date.now() - job.endedSinceMs >= context.returnCodeWaitMs
+  const code = await readReturnCode(job.directory, overdue)
+  if (code !== undefined) return finishJob(context, job, { status: 'complete' })
+  if (!overdue) return recheckLater(context, job, report)
+  if (report.exitCode !== undefined)
+    return finishJob(context, job, { status: 'complete', exitCode: report.exitCode })
+  const waited =
+    context.returnCodeWaitMs > 0
+      ? ` (waited ${context.returnCodeWaitMs / 1000} s for it, option return_code_wait)`
+      : ''
+  return finishJob(
+    context,
+    job,
+    report.state === 'gone'
+      ? {
+          status: 'lost',
+          reason: `The scheduler no longer knows the job, and it left no return code${waited}.`,
+        }
+      : {
+          status: 'lost',
+          reason: `The job ended without leaving a return code${waited}: it was killed, or its host went down.`,
+        },
+  )
+}
+
+/** The scheduler's word stays; only the file is looked for again (shared file systems show it late). */
+function recheckLater(context: ManagerContext, job: Job, report: SchedulerReport): void {
+  void pause(RECHECK_MS, context.signal).then(() => {
+    if (!context.signal.aborted) return noteReport(context, job.id, report)
+  })
+}
+
+/**
+ * After a crash between submit and its record a job may have been handed over twice. Its script runs only once, and says
+ * under which id: that one counts.
+ */
+async function ranElsewhere(job: Job): Promise<boolean> {
+  const text = await readFileIfThere(path.join(job.directory.path, STARTED_FILE))
+  const ranAs = text && parseStarted(text.toString('latin1'))?.slurmJobId
+  if (!ranAs || ranAs === job.externalId) return false
+  job.externalId = ranAs
+  askSoon(job)
+  return true
+}
+
+/** Lets the monitor ask the scheduler about this job at its next turn. */
+export function askSoon(job: Job): void {
+  job.newsAtMs = 0
+}
+
+const RETRY_MS = 2000
+
+/** Runs a judgement under the job's lock; what cannot be recorded now (a full disk) is judged again later. */
+async function underLock(
+  context: ManagerContext,
+  jobId: string,
+  task: (job: Job) => Promise<void>,
+): Promise<void> {
+  for (let attempt = 0; !context.signal.aborted; attempt++) {
+    try {
+      await context.lock.run(jobId, async () => {
+        const job = context.jobs.get(jobId)
+        if (job) await task(job)
+      })
+      return
+    } catch (error) {
+      if (attempt === 0)
+        context.log.error(
+          { job: jobId, err: error },
+          `cannot record the job's state, trying again: ${messageOf(error)}`,
+        )
+      await pause(RETRY_MS, context.signal)
+    }
+  }
+}

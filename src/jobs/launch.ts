@@ -1,0 +1,132 @@
+import { messageOf } from '../lib/errors.js'
+import { readFileIfThere, replaceFile } from '../lib/fs.js'
+import { backoffMs, pause } from '../lib/timing.js'
+import { SchedulerDown, type Submission, type SubmitParams } from '../schedulers/scheduler.js'
+import type { JobDirectory } from './directory.js'
+import { writeFlag } from './directory.js'
+import { finishJob } from './finish.js'
+import { addToIndex, type Job, type ManagerContext, recordOf } from './job.js'
+import { activeKey } from './record.js'
+import { buildJobScript } from './script.js'
+import { unsupportedStaging } from './staging-check.js'
+import { stopJob } from './stop.js'
+import type { SubmitRequest } from './types.js'
+
+const RETRY_FIRST_MS = 500
+const RETRY_MAX_MS = 30_000
+
+/** The job as the scheduler gets it. */
+export function submissionOf(context: ManagerContext, job: Job): Submission {
+  const { directory } = job
+  return {
+    jobId: job.id,
+    name: jobName(context.config.jobNameTemplate, job.id, directory),
+    directory: directory.path,
+    script: directory.script,
+    workingDirectory: directory.working,
+    stdout: directory.jobStdout,
+    stderr: directory.jobStderr,
+  }
+}
+
+/** `$name` and `${name}` of the template; unknown names stay (pulsar/managers/base/base_drmaa.py). */
+function jobName(template: string, jobId: string, directory: JobDirectory): string {
+  const values: Record<string, string> = {
+    job_id: jobId,
+    working_directory: directory.working,
+    metadata_directory: directory.metadata,
+  }
+  return template.replace(
+    /\$(?:\{(\w+)\}|(\w+))/g,
+    (whole, braced?: string, bare?: string) => values[braced ?? bare ?? ''] ?? whole,
+  )
+}
+
+/**
+ * Writes the job script and hands it to the scheduler. A scheduler that is down is tried again for as long as it takes;
+ * anything else that goes wrong fails the job with its reason. Never rejects.
+ */
+export async function launchJob(context: ManagerContext, job: Job): Promise<void> {
+  const log = context.log.child({ job: job.id })
+  try {
+    await writeScript(context, job)
+    for (let attempt = 0; !context.signal.aborted && !job.stopping; attempt++) {
+      try {
+        job.externalId = await context.scheduler.submit(submissionOf(context, job), context.signal)
+        break
+      } catch (error) {
+        if (!(error instanceof SchedulerDown)) throw error
+        if (attempt === 0)
+          log.warn(`not handed over yet, trying again until the scheduler answers: ${error.message}`)
+        await pause(backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS), context.signal)
+      }
+    }
+    if (job.externalId === undefined) {
+      if (job.stopping) await context.lock.run(job.id, () => stopJob(context, job))
+      return
+    }
+    job.newsAtMs = Date.now()
+    log.info({ externalId: job.externalId }, 'launched')
+    await context.lock.run(job.id, () => recordLaunch(context, job))
+  } catch (error) {
+    if (context.signal.aborted) return
+    await failLaunch(context, job, messageOf(error)).catch((problem: unknown) =>
+      log.error(`cannot record that the launch failed (${messageOf(error)}): ${messageOf(problem)}`),
+    )
+  }
+}
+
+async function writeScript(context: ManagerContext, job: Job): Promise<void> {
+  const { directory } = job
+  const text = await readFileIfThere(directory.launchConfig)
+  if (!text) throw new Error('its launch_config is gone from the job directory')
+  const launch = JSON.parse(text.toString('utf8')) as SubmitRequest
+  const refused = unsupportedStaging(launch.remote_staging)
+  if (refused) throw new Error(refused)
+  const headers = context.scheduler.headers(submissionOf(context, job), textParams(launch.submit_params))
+  const script = buildJobScript({
+    directory,
+    launch,
+    manager: context.config,
+    metrics: context.metrics,
+    headers,
+    startedEvent: context.events.file('started', job.id),
+    endedEvent: context.events.file('ended', job.id),
+  })
+  // A new file each time: a bash that is still running an older one goes on reading that.
+  await Promise.all([
+    replaceFile(directory.script, script, 0o700),
+    writeFlag(directory, 'submitted', 'true'),
+    addToIndex(context, job),
+  ])
+}
+
+function textParams(params: Record<string, unknown> | null | undefined): SubmitParams {
+  return Object.fromEntries(Object.entries(params ?? {}).map(([key, value]) => [key, String(value)]))
+}
+
+async function recordLaunch(context: ManagerContext, job: Job): Promise<void> {
+  if (job.stopping) return stopJob(context, job)
+  if (context.jobs.get(job.id) !== job) return
+  await Promise.all([
+    // Lost in a power cut, it is found again through the job's name and files.
+    context.store.write(
+      [{ type: 'put', key: activeKey(context.config.name, job.id), value: recordOf(job) }],
+      { lazy: true },
+    ),
+    writeFlag(job.directory, 'external_id', job.externalId),
+    writeFlag(job.directory, 'preprocessed', true),
+  ])
+}
+
+/** As the Python server does, and beyond it the reason reaches the client's stderr (job-lifecycle §4). */
+async function failLaunch(context: ManagerContext, job: Job, reason: string): Promise<void> {
+  await context.lock.run(job.id, async () => {
+    await writeFlag(job.directory, 'preprocessing_failed', true)
+    await finishJob(context, job, {
+      status: 'failed',
+      reason: `The job could not be launched: ${reason}`,
+      exitCode: 1,
+    })
+  })
+}

@@ -1,0 +1,28 @@
+import type { JobStatus } from './types.js'
+
+/** What the store keeps of a job. What it was asked to run stands in its directory (launch_config). */
+export interface JobRecord {
+  readonly id: string
+  readonly status: JobStatus
+  /** Order of submits, for the queue after a restart. */
+  readonly sequence: number
+  readonly submittedAtMs: number
+  /** The scheduler's id, once it has taken the job. */
+  readonly externalId?: string
+  /** Cancelled, but the scheduler has not yet confirmed that everything has stopped. */
+  readonly stopping?: true
+  /** Cleaned before it had stopped: nothing of it is to stay. */
+  readonly cleaned?: true
+  /** Why it failed or was lost. */
+  readonly reason?: string
+}
+
+/** Jobs that are alive, or cancelled and not yet stopped: read whole at start. */
+export function activeKey(manager: string, jobId: string): string {
+  return `active/${manager}/${jobId}`
+}
+
+/** Jobs that are over, until they are cleaned: looked up one by one. */
+export function endedKey(manager: string, jobId: string): string {
+  return `ended/${manager}/${jobId}`
+}

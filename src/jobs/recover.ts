@@ -1,0 +1,85 @@
+import { exists } from '../lib/fs.js'
+import { backoffMs, pause } from '../lib/timing.js'
+import { SchedulerDown } from '../schedulers/scheduler.js'
+import { finishJob } from './finish.js'
+import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext } from './job.js'
+import { askSoon, noteEnded } from './judge.js'
+import { submissionOf } from './launch.js'
+import { activeKey, type JobRecord } from './record.js'
+import { stopJob } from './stop.js'
+
+/**
+ * After a restart, what we recorded × what is there decides (the second written table):
+ *
+ * | record | script's end is announced | the scheduler has it | then |
+ * | --- | --- | --- | --- |
+ * | alive | yes | – | finish from its return code |
+ * | alive | no | yes | adopt: go on watching it |
+ * | alive | no | no | launch it: it was never handed over, or its script refuses a second run |
+ * | alive, directory gone | – | – | lost |
+ * | cancelled, not yet stopped | – | yes | stop it again |
+ * | cancelled, not yet stopped | – | no | over |
+ *
+ * Resolves with the jobs to launch, in the order of their submits. A scheduler that is down is asked until it answers.
+ */
+export async function recoverJobs(context: ManagerContext): Promise<Job[]> {
+  await loadRecords(context)
+  for (const jobId of await context.events.listEnded()) {
+    if (context.jobs.has(jobId)) await noteEnded(context, jobId)
+    else if (!(await exists(directoryOf(context, jobId).path))) await context.events.forget(jobId)
+  }
+  const open: Job[] = []
+  for (const job of [...context.jobs.values()].sort((a, b) => a.sequence - b.sequence)) {
+    if (await exists(job.directory.path)) open.push(job)
+    else await context.lock.run(job.id, () => giveUp(context, job))
+  }
+  const found = await askScheduler(context, open)
+  const toLaunch: Job[] = []
+  for (const job of open) {
+    const externalId = found.get(job.id)
+    job.externalId = externalId
+    if (job.stopping) await context.lock.run(job.id, () => stopJob(context, job))
+    else if (externalId === undefined) toLaunch.push(job)
+    askSoon(job)
+  }
+  if (open.length > 0) {
+    context.log.info(
+      `${open.length} unfinished jobs found: ${open.length - toLaunch.length} handed over before, ${toLaunch.length} to launch`,
+    )
+  }
+  return toLaunch
+}
+
+async function loadRecords(context: ManagerContext): Promise<void> {
+  for await (const [, record] of context.store.entries<JobRecord>(activeKey(context.config.name, ''))) {
+    const job = jobFromRecord(context, record)
+    context.jobs.set(job.id, job)
+    changeStatus(context, job, 'queued')
+  }
+}
+
+async function giveUp(context: ManagerContext, job: Job): Promise<void> {
+  if (job.stopping) return stopJob(context, job)
+  return finishJob(context, job, { status: 'lost', reason: 'Its job directory is gone.' })
+}
+
+async function askScheduler(
+  context: ManagerContext,
+  jobs: readonly Job[],
+): Promise<ReadonlyMap<string, string>> {
+  const requests = jobs.map((job) => ({ ...submissionOf(context, job), externalId: job.externalId }))
+  if (requests.length === 0) return new Map()
+  for (let attempt = 0; !context.signal.aborted; attempt++) {
+    try {
+      return await context.scheduler.recover(requests, context.signal)
+    } catch (error) {
+      if (!(error instanceof SchedulerDown)) throw error
+      if (attempt === 0)
+        context.log.warn(
+          `the scheduler does not answer; jobs of before the restart wait for it: ${error.message}`,
+        )
+      await pause(backoffMs(attempt, 500, 30_000), context.signal)
+    }
+  }
+  return new Map()
+}

@@ -1,0 +1,31 @@
+import { messageOf } from '../lib/errors.js'
+import { backoffMs, pause } from '../lib/timing.js'
+import { settleStopped } from './finish.js'
+import type { Job, ManagerContext } from './job.js'
+
+const RETRY_FIRST_MS = 500
+const RETRY_MAX_MS = 30_000
+
+/**
+ * Has the scheduler stop a cancelled job, trying again until it answers. The monitor then sees the end. Returns at once;
+ * call under the job's lock.
+ */
+export async function stopJob(context: ManagerContext, job: Job): Promise<void> {
+  const { externalId } = job
+  if (externalId === undefined) return settleStopped(context, job, undefined)
+  void stopUntilAnswered(context, job, externalId)
+}
+
+async function stopUntilAnswered(context: ManagerContext, job: Job, externalId: string): Promise<void> {
+  for (let attempt = 0; !context.signal.aborted; attempt++) {
+    try {
+      await context.scheduler.cancel(externalId, context.signal)
+      job.newsAtMs = 0
+      return
+    } catch (error) {
+      if (attempt === 0)
+        context.log.warn({ job: job.id }, `not stopped yet, trying again: ${messageOf(error)}`)
+      await pause(backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS), context.signal)
+    }
+  }
+}

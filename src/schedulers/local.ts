@@ -1,0 +1,248 @@
+/**
+ * The local scheduler (queued_python, unqueued): a queue in memory, processes that outlive the server, and J/started
+ * in each job directory, from which the processes are found again.
+ */
+import { messageOf } from '../lib/errors.js'
+import { limitConcurrency } from '../lib/exec.js'
+import type { Logger } from '../lib/log.js'
+import { jobMarker } from './local-environment.js'
+import { removePidFile, type StartedProcess, startScript, writePidFile } from './local-process.js'
+import { findRunner, isSameProcess } from './local-runner.js'
+import { identify, isAlive } from './process-table.js'
+import { killTree } from './process-tree.js'
+import type { Scheduler, SchedulerReport, Submission } from './scheduler.js'
+import type { ProcessIdentity } from './started-file.js'
+
+export interface LocalOptions {
+  /** How many jobs run at once; Infinity: no limit, 0: none ever. */
+  readonly limit: number
+  /** Between SIGTERM and SIGKILL of a cancelled job. */
+  readonly killGraceMs?: number
+  /** How often adopted processes (not our children) are looked at. */
+  readonly watchIntervalMs?: number
+}
+
+/** A job that holds one of the `limit` places. */
+interface RunningJob {
+  readonly job: Submission
+  /** undefined while it is being started. */
+  process: ProcessIdentity | undefined
+  /** Settles when the start is through, whatever came of it. */
+  starting: Promise<void>
+  cancelled: boolean
+  killing: Promise<void> | undefined
+}
+
+/** Reports of ended jobs kept for states(); the jobs room asks within a moment of onChange. */
+const MAX_ENDED = 5000
+/** Starts under way at once; each holds two file descriptors. */
+const MAX_STARTING = 8
+/** Job directories read at once after a restart. */
+const MAX_RECOVERING = 16
+
+export function createLocalScheduler(options: LocalOptions, log: Logger): Scheduler {
+  const { limit, killGraceMs = 5000, watchIntervalMs = 250 } = options
+  const queue = new Map<string, Submission>()
+  const running = new Map<string, RunningJob>()
+  const adopted = new Set<RunningJob>()
+  const ended = new Map<string, SchedulerReport>()
+  const listeners = new Set<(externalId: string) => void>()
+  const closing = new AbortController()
+  let starting = 0
+  let watcher: NodeJS.Timeout | undefined
+
+  function announce(jobId: string): void {
+    for (const listener of listeners) listener(jobId)
+  }
+
+  function pump(): void {
+    for (const [jobId, job] of queue) {
+      if (closing.signal.aborted || running.size >= limit || starting >= MAX_STARTING) return
+      queue.delete(jobId)
+      const entry = newEntry(job, undefined)
+      running.set(jobId, entry)
+      starting += 1
+      entry.starting = start(entry)
+        .catch((error: unknown) => finish(entry, { state: 'ended', failure: messageOf(error) }))
+        .finally(() => {
+          starting -= 1
+          pump()
+        })
+    }
+  }
+
+  async function start(entry: RunningJob): Promise<void> {
+    const { job } = entry
+    const child = await startScript(job, () => !entry.cancelled && !closing.signal.aborted)
+    if (!child) {
+      running.delete(job.jobId)
+      return
+    }
+    entry.process = identify(child.pid) ?? { pid: child.pid, startTime: '0', bootId: '' }
+    const pidWritten = writePidFile(job.directory, child.pid).catch((error: unknown) => {
+      log.debug({ job: job.jobId }, `cannot write the pid file: ${messageOf(error)}`)
+    })
+    void follow(entry, child, pidWritten)
+    announce(job.jobId)
+  }
+
+  async function follow(entry: RunningJob, child: StartedProcess, pidWritten: Promise<void>): Promise<void> {
+    const exitCode = await child.ended
+    await pidWritten
+    if (closing.signal.aborted) return
+    const runner = await findRunner(entry.job).catch(() => 'none' as const)
+    if (runner === 'none' || (runner && isSameProcess(runner, entry.process))) {
+      await finish(entry, { state: 'ended', exitCode })
+    } else if (runner && isAlive(runner)) {
+      // Our start came second: an earlier server had started the script and died before that could be seen. That run counts.
+      adopt(entry, runner)
+    } else {
+      await finish(entry, { state: 'ended' })
+    }
+  }
+
+  async function finish(entry: RunningJob, report: SchedulerReport): Promise<void> {
+    // The place is free only when nothing of a cancelled job is left.
+    await entry.killing
+    const { jobId, directory } = entry.job
+    await removePidFile(directory).catch(() => {})
+    if (closing.signal.aborted) return
+    adopted.delete(entry)
+    running.delete(jobId)
+    remember(jobId, report)
+    announce(jobId)
+    pump()
+  }
+
+  function remember(jobId: string, report: SchedulerReport): void {
+    ended.delete(jobId)
+    ended.set(jobId, report)
+    for (const oldest of ended.keys()) {
+      if (ended.size <= MAX_ENDED) break
+      ended.delete(oldest)
+    }
+  }
+
+  function adopt(entry: RunningJob, process: ProcessIdentity): void {
+    entry.process = process
+    running.set(entry.job.jobId, entry)
+    adopted.add(entry)
+    watcher ??= setInterval(watch, watchIntervalMs).unref()
+  }
+
+  function watch(): void {
+    for (const entry of adopted) {
+      if (entry.process && isAlive(entry.process)) continue
+      adopted.delete(entry)
+      void finish(entry, { state: 'ended' })
+    }
+    if (adopted.size === 0) {
+      clearInterval(watcher)
+      watcher = undefined
+    }
+  }
+
+  /** Whether the job's script ever began to run. */
+  async function recoverJob(job: Submission): Promise<boolean> {
+    if (running.has(job.jobId)) return true
+    const runner = await findRunner(job)
+    if (runner === 'none') return false
+    if (runner && isAlive(runner)) {
+      adopt(newEntry(job, runner), runner)
+    } else {
+      await removePidFile(job.directory).catch(() => {})
+      remember(job.jobId, { state: 'ended' })
+    }
+    return true
+  }
+
+  function stateOf(jobId: string): SchedulerReport {
+    const entry = running.get(jobId)
+    if (queue.has(jobId) || (entry && !entry.process)) return { state: 'queued' }
+    if (entry) return { state: 'running' }
+    return ended.get(jobId) ?? { state: 'gone' }
+  }
+
+  async function kill(entry: RunningJob, process: ProcessIdentity): Promise<void> {
+    const { jobId, workingDirectory } = entry.job
+    const left = await killTree(
+      { pid: process.pid, startTime: Number(process.startTime) },
+      { graceMs: killGraceMs, marker: jobMarker(workingDirectory), hurry: closing.signal },
+    )
+    if (left.length > 0)
+      log.warn({ job: jobId }, `processes of the cancelled job survive: ${left.join(', ')}`)
+  }
+
+  return {
+    headers: () => [],
+    async submit(job) {
+      if (queue.has(job.jobId) || running.has(job.jobId)) return job.jobId
+      ended.delete(job.jobId)
+      queue.set(job.jobId, job)
+      pump()
+      return job.jobId
+    },
+    async states(externalIds) {
+      return new Map(externalIds.map((id) => [id, stateOf(id)]))
+    },
+    async cancel(jobId, signal) {
+      if (queue.delete(jobId)) return
+      const entry = running.get(jobId)
+      if (!entry) return
+      entry.cancelled = true
+      await entry.starting
+      if (!entry.process || running.get(jobId) !== entry) return
+      entry.killing ??= kill(entry, entry.process)
+      await untilAborted(entry.killing, signal)
+    },
+    async recover(jobs, signal) {
+      const found = new Map<string, string>()
+      const limited = limitConcurrency(MAX_RECOVERING)
+      await Promise.all(
+        jobs.map((job) =>
+          limited(async () => {
+            signal.throwIfAborted()
+            if (await recoverJob(job)) found.set(job.jobId, job.jobId)
+          }),
+        ),
+      )
+      return found
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    pollIntervalMs: () => Number.POSITIVE_INFINITY,
+    async probe() {
+      const many = limit === Number.POSITIVE_INFINITY ? 'no limit' : `${limit} at a time`
+      if (limit === 0)
+        return {
+          ok: false,
+          summary: 'local, no job ever runs',
+          detail: 'num_concurrent_jobs is 0; set it to 1 or more.',
+        }
+      return { ok: true, summary: `local, ${many}` }
+    },
+    async close() {
+      closing.abort()
+      clearInterval(watcher)
+      listeners.clear()
+      queue.clear()
+      await Promise.all([...running.values()].map((entry) => entry.killing))
+    },
+  }
+}
+
+function newEntry(job: Submission, process: ProcessIdentity | undefined): RunningJob {
+  return { job, process, starting: Promise.resolve(), cancelled: false, killing: undefined }
+}
+
+/** Waits no longer than the signal allows; what is waited for goes on. */
+function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.reject(signal.reason)
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

@@ -1,0 +1,56 @@
+/**
+ * J/started: written by the job script as its first act, with O_EXCL, so that a script never runs twice, whoever
+ * starts it (two submits after a crash, a requeue, an array). One line:
+ * `<SLURM_JOB_ID or nothing>:<pid>:<start time, field 22 of /proc/PID/stat>:<boot id>`.
+ */
+
+export interface Started {
+  /** Id of the Slurm job that runs the script. */
+  readonly slurmJobId: string | undefined
+  readonly process: ProcessIdentity
+}
+
+/** A pid alone is used again by the system; with its start time (clock ticks since boot) and the boot it is unique. */
+export interface ProcessIdentity {
+  readonly pid: number
+  readonly startTime: string
+  readonly bootId: string
+}
+
+export const STARTED_FILE = 'started'
+
+const LINE = /^([^:\n]*):(\d+):(\d+):([0-9a-f-]+)$/
+
+/** What J/started says; undefined when it is empty or cut off (a full disk, or read while being written). */
+export function parseStarted(text: string): Started | undefined {
+  const match = LINE.exec(text.trim())
+  if (!match) return undefined
+  const [, slurmJobId = '', pid = '', startTime = '', bootId = ''] = match
+  return { slurmJobId: slurmJobId || undefined, process: { pid: Number(pid), startTime, bootId } }
+}
+
+/**
+ * The bash lines that create J/started, to stand before anything else in the job script. Builtins only: not one
+ * process is started. They end the script with 0 when it has run or runs already, with 73 (EX_CANTCREAT) when the file
+ * cannot be made. A Slurm job that an admin requeued (SLURM_RESTART_COUNT) may run its own script again.
+ */
+export function STARTED_FRAGMENT(jobDirectory: string): string {
+  const file = `'${`${jobDirectory}/${STARTED_FILE}`.replaceAll("'", "'\\''")}'`
+  return `_started_stat= _started_boot= _started_line= _started_new=
+{ IFS= read -r _started_stat < /proc/$$/stat; IFS= read -r _started_boot < /proc/sys/kernel/random/boot_id; } 2>/dev/null
+_started_stat=(\${_started_stat##*) })
+_started_line="\${SLURM_JOB_ID:-}:$$:\${_started_stat[19]:-0}:$_started_boot"
+set -C
+{ { _started_new=1; printf '%s\\n' "$_started_line"; } > ${file}; } 2>/dev/null
+set +C
+if [ -z "$_started_new" ]; then
+    if [ ! -e ${file} ]; then echo "cannot create "${file}": the job was not run" >&2; exit 73; fi
+    IFS= read -r _started_old < ${file}
+    if [ "\${SLURM_RESTART_COUNT:-0}" -gt 0 ] 2>/dev/null && [ -n "$SLURM_JOB_ID" ] && [ "\${_started_old%%:*}" = "$SLURM_JOB_ID" ]; then
+        printf '%s\\n' "$_started_line" >| ${file}
+    else
+        exit 0
+    fi
+fi
+unset _started_stat _started_boot _started_line _started_new _started_old`
+}

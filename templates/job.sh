@@ -1,0 +1,134 @@
+#!/bin/bash
+@@HEADERS@@
+
+_galaxy_setup_environment() {
+    local _use_framework_galaxy="$1"
+    _GALAXY_JOB_DIR=@@WORKING@@
+    _GALAXY_JOB_HOME_DIR=@@JOB@@/home
+@@TMP_DIR@@
+@@ENVIRONMENT@@
+    if [ "$GALAXY_LIB" != "None" ] && [ "$_use_framework_galaxy" = "True" ]; then
+        PYTHONPATH="$GALAXY_LIB${PYTHONPATH:+:$PYTHONPATH}"
+        export PYTHONPATH
+    fi
+    [ -z "$_GALAXY_JOB_TMP_DIR" ] || [ -d "$_GALAXY_JOB_TMP_DIR" ] || _magnetar_missing+=("$_GALAXY_JOB_TMP_DIR")
+    [ -d "$_GALAXY_JOB_HOME_DIR" ] || _magnetar_missing+=("$_GALAXY_JOB_HOME_DIR")
+    [ "${#_magnetar_missing[@]}" -eq 0 ] || mkdir -p -- "${_magnetar_missing[@]}"
+    _magnetar_missing=()
+    if [ "$GALAXY_VIRTUAL_ENV" != "None" ] && [ -f "$GALAXY_VIRTUAL_ENV/bin/activate" ] &&
+        [ "$(command -v python)" != "$GALAXY_VIRTUAL_ENV/bin/python" ]; then
+        . "$GALAXY_VIRTUAL_ENV/bin/activate"
+    fi
+}
+
+# Lets whoever installed this script see that it can be executed, without running the job.
+if [ -n "$ABC_TEST_JOB_SCRIPT_INTEGRITY_XYZ" ]; then
+    exit 42
+fi
+
+# Never twice, whatever a crash between submit and its record led to.
+@@STARTED@@
+
+# The server watches one directory for all jobs; what it misses there it learns from the scheduler, a little later.
+{ : > @@STARTED_EVENT@@; } 2>/dev/null
+_magnetar_end() {
+    local code=$?
+    # Above 128 it may have been a signal: then whoever waits for this process knows better.
+    [ "$code" -gt 128 ] || [ -e @@RETURN_CODE@@ ] || echo "$code" > @@RETURN_CODE@@
+    { : > @@ENDED_EVENT@@; } 2>/dev/null
+}
+trap _magnetar_end EXIT
+
+export GALAXY_SLOTS_CONFIGURED="1"
+if [ -n "$SLURM_CPUS_ON_NODE" ]; then
+    GALAXY_SLOTS="$SLURM_CPUS_ON_NODE"
+elif [ -n "$SLURM_NTASKS" ] || [ -n "$SLURM_CPUS_PER_TASK" ]; then
+    GALAXY_SLOTS=$((${SLURM_NTASKS:-1} * ${SLURM_CPUS_PER_TASK:-1}))
+elif [ -n "$NSLOTS" ]; then
+    GALAXY_SLOTS="$NSLOTS"
+elif [ -n "$NCPUS" ]; then
+    GALAXY_SLOTS="$NCPUS"
+elif [ -n "$PBS_NCPUS" ]; then
+    GALAXY_SLOTS="$PBS_NCPUS"
+elif [ -f "$PBS_NODEFILE" ]; then
+    mapfile -t _magnetar_nodes < "$PBS_NODEFILE"
+    GALAXY_SLOTS="${#_magnetar_nodes[@]}"
+elif [ -n "$LSB_DJOB_NUMPROC" ]; then
+    GALAXY_SLOTS="$LSB_DJOB_NUMPROC"
+elif [ -n "$GALAXY_SLOTS" ]; then
+    GALAXY_SLOTS="$GALAXY_SLOTS"
+elif [ -n "$PYTHON_CPU_COUNT" ]; then
+    GALAXY_SLOTS="$PYTHON_CPU_COUNT"
+else
+    GALAXY_SLOTS="1"
+    unset GALAXY_SLOTS_CONFIGURED
+fi
+export GALAXY_SLOTS
+
+export PYTHONWARNINGS="ignore"
+GALAXY_VIRTUAL_ENV=@@GALAXY_VIRTUAL_ENV@@
+_GALAXY_VIRTUAL_ENV=@@GALAXY_VIRTUAL_ENV@@
+PRESERVE_GALAXY_ENVIRONMENT="@@PRESERVE@@"
+GALAXY_LIB=@@GALAXY_LIB@@
+_galaxy_setup_environment "$PRESERVE_GALAXY_ENVIRONMENT"
+export _GALAXY_JOB_HOME_DIR
+export _GALAXY_JOB_TMP_DIR
+
+TEMP="${TEMP:-$TMP}"
+TMPDIR="${TMPDIR:-$TMP}"
+TMP="${TMP:-$TEMP}"
+TMPDIR="${TMPDIR:-$TEMP}"
+TMP="${TMP:-$TMPDIR}"
+TEMP="${TEMP:-$TMPDIR}"
+TMP="${TMP:-$_GALAXY_JOB_TMP_DIR}"
+TEMP="${TEMP:-$_GALAXY_JOB_TMP_DIR}"
+TMPDIR="${TMPDIR:-$_GALAXY_JOB_TMP_DIR}"
+
+hash python 2>/dev/null
+GALAXY_PYTHON="${BASH_CMDS[python]}"
+
+# What the directories held before the tool ran, so that a requeued job begins as the first run did. An empty directory
+# needs no copy, only an empty counterpart: one mkdir for all of them.
+for _magnetar_dir in @@WORKING@@ @@JOB@@/outputs @@JOB@@/configs; do
+    if [ -d "$_magnetar_dir.orig" ]; then
+        rm -rf "$_magnetar_dir"
+        cp -R "$_magnetar_dir.orig" "$_magnetar_dir"
+    elif compgen -G "$_magnetar_dir/*" >/dev/null || compgen -G "$_magnetar_dir/.[!.]*" >/dev/null; then
+        cp -R "$_magnetar_dir" "$_magnetar_dir.orig"
+    else
+        _magnetar_missing+=("$_magnetar_dir.orig")
+    fi
+done
+[ "${#_magnetar_missing[@]}" -eq 0 ] || mkdir -- "${_magnetar_missing[@]}"
+
+cd @@WORKING@@ || exit 1
+
+# Slurm's own variables say what `scontrol show job` would, without asking the controller from every job.
+: > @@JOB@@/metadata/memory_statement.log
+if [ -n "$SLURM_JOB_ID" ]; then
+    GALAXY_MEMORY_MB="$SLURM_MEM_PER_NODE"
+    if [ -z "$GALAXY_MEMORY_MB" ] && [ -n "$SLURM_MEM_PER_CPU" ]; then
+        GALAXY_MEMORY_MB=$((SLURM_MEM_PER_CPU * ${SLURM_CPUS_ON_NODE:-1}))
+    fi
+fi
+if [ -n "$SGE_HGR_h_vmem" ]; then
+    case "$SGE_HGR_h_vmem" in
+    *.*G) # gigabytes with a fraction
+        _magnetar_part="${SGE_HGR_h_vmem#*.}"
+        _magnetar_part="${_magnetar_part%G}000"
+        GALAXY_MEMORY_MB_PER_SLOT=$((${SGE_HGR_h_vmem%%.*} * 1024 + 10#${_magnetar_part:0:3} * 1024 / 1000)) ;;
+    *G) GALAXY_MEMORY_MB_PER_SLOT=$((${SGE_HGR_h_vmem%G} * 1024)) ;;
+    *) GALAXY_MEMORY_MB_PER_SLOT="${SGE_HGR_h_vmem%%.*}" ;;
+    esac
+fi 2>>@@JOB@@/metadata/memory_statement.log
+if [ -z "$GALAXY_MEMORY_MB_PER_SLOT" ] && [ -n "$GALAXY_MEMORY_MB" ]; then
+    GALAXY_MEMORY_MB_PER_SLOT=$((GALAXY_MEMORY_MB / GALAXY_SLOTS))
+elif [ -z "$GALAXY_MEMORY_MB" ] && [ -n "$GALAXY_MEMORY_MB_PER_SLOT" ]; then
+    GALAXY_MEMORY_MB=$((GALAXY_MEMORY_MB_PER_SLOT * GALAXY_SLOTS))
+fi 2>>@@JOB@@/metadata/memory_statement.log
+if [ "${GALAXY_MEMORY_MB:-0}" -gt 0 ]; then export GALAXY_MEMORY_MB; else unset GALAXY_MEMORY_MB; fi 2>>@@JOB@@/metadata/memory_statement.log
+if [ "${GALAXY_MEMORY_MB_PER_SLOT:-0}" -gt 0 ]; then export GALAXY_MEMORY_MB_PER_SLOT; else unset GALAXY_MEMORY_MB_PER_SLOT; fi 2>>@@JOB@@/metadata/memory_statement.log
+
+@@METRICS_BEFORE@@
+@@COMMAND@@; return_code=$?; echo $return_code > @@RETURN_CODE@@;
+@@METRICS_AFTER@@

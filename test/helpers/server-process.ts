@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { afterAll } from 'vitest'
+import { waitFor } from './wait-for.js'
+
+export interface ServerCommand {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Base URL, with a slash at the end. */
+  readonly url: string
+  readonly startTimeoutMs?: number
+}
+
+export interface ServerProcess {
+  readonly url: string
+  readonly pid: number
+  /** All that it has written to standard output and error so far. */
+  logs(): string
+  /** SIGTERM; after 10 s SIGKILL. Resolves with the exit code, null when it had to be killed. Idempotent. */
+  stop(): Promise<number | null>
+  /** SIGKILL, to the server alone: what it started goes on. */
+  kill9(): Promise<void>
+}
+
+const stopTimeoutMs = 10_000
+const running = new Set<ServerProcess>()
+
+afterAll(async () => {
+  await Promise.all([...running].map((server) => server.stop()))
+})
+
+/**
+ * Starts a server in a process group of its own and waits until it answers HTTP, whatever the status. It is stopped when
+ * the test file ends, if not before.
+ * @throws with what the server wrote, when it ends or does not answer in time
+ */
+export async function startServerProcess(options: ServerCommand): Promise<ServerProcess> {
+  const child = spawn(options.command, options.args, {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+  let logs = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      logs += chunk
+    })
+  }
+  const { pid } = child
+  if (pid === undefined) {
+    const [error] = await once(child, 'error')
+    throw error
+  }
+  const ended = once(child, 'exit').then(() => {
+    running.delete(server)
+  })
+  const server: ServerProcess = {
+    url: options.url,
+    pid,
+    logs: () => logs,
+    async stop() {
+      await stopGroup(child, pid, ended)
+      return child.exitCode
+    },
+    async kill9() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+  running.add(server)
+  try {
+    await waitFor(() => answers(child, options.url), {
+      what: `answer from ${options.url}`,
+      timeoutMs: options.startTimeoutMs ?? 60_000,
+    })
+  } catch (error) {
+    await server.stop()
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`${options.command} ${options.args.join(' ')}: ${reason}\n${logs}`)
+  }
+  return server
+}
+
+/** SIGTERM to the server alone, as a service manager does; SIGKILL to its whole group. */
+async function stopGroup(child: ChildProcess, pid: number, ended: Promise<void>): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => process.kill(-pid, 'SIGKILL'), stopTimeoutMs)
+  await ended
+  clearTimeout(timer)
+}
+
+async function answers(child: ChildProcess, url: string): Promise<boolean> {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    throw new Error(`it ended with ${child.signalCode ?? child.exitCode} before it answered`)
+  }
+  try {
+    const answer = await fetch(new URL('healthz', url), { signal: AbortSignal.timeout(5_000) })
+    await answer.arrayBuffer()
+    return true
+  } catch {
+    return false
+  }
+}

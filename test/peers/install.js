@@ -1,0 +1,126 @@
+/**
+ * npm run peers: the real programs that test/peers talks to. Slurm and munge come from Debian (root is needed for that), Pulsar
+ * from PyPI into .peers/venv. What is there already is left alone; when all is there, this ends in a moment.
+ */
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+const venv = join(root, '.peers', 'venv')
+/** Written as the last act, so a venv that was cut off is made anew. */
+const stamp = join(venv, 'magnetar-peers')
+const requirements = ['pulsar-app==0.16.0', 'gunicorn', 'pycurl']
+const commandTimeoutMs = 15 * 60_000
+const programs = [
+  { program: 'slurmctld', debian: 'slurm-wlm' },
+  { program: 'slurmd', debian: 'slurm-wlm' },
+  { program: 'sbatch', debian: 'slurm-wlm' },
+  { program: 'munged', debian: 'munge' },
+]
+
+try {
+  const python = findPython()
+  const packages = missingPackages(python)
+  if (packages.length > 0) installPackages(packages)
+  makeVenv(python ?? findPython())
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 1
+}
+
+/** Debian packages for what is missing on this machine. */
+function missingPackages(python) {
+  const wanted = programs.filter(({ program }) => !onPath(program)).map(({ debian }) => debian)
+  if (!venvReady() && !(python && canMakeVenv(python))) wanted.push('python3', 'python3-venv')
+  return [...new Set(wanted)]
+}
+
+function installPackages(packages) {
+  const list = packages.join(' ')
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    throw new Error(
+      `Missing for the tests with real programs: ${list}\nInstall it as root, then run "npm run peers" again:\n` +
+        `  apt-get update && apt-get install ${list}\n` +
+        '(on a system that is not Debian or Ubuntu: the packages which hold slurmctld, slurmd, sbatch and munged)',
+    )
+  }
+  console.log(`Installing ${list} ...`)
+  run('apt-get', ['update', '-qq'], 'The package lists could not be updated')
+  run(
+    'apt-get',
+    ['install', '-y', '-qq', '--no-install-recommends', ...packages],
+    `${list} could not be installed`,
+  )
+}
+
+function makeVenv(python) {
+  if (venvReady()) {
+    console.log('All programs for test/peers are there.')
+    return
+  }
+  if (!python) throw new Error('No Python of version 3.9 or newer is on PATH; the Python Pulsar needs one.')
+  console.log(`Installing ${requirements.join(', ')} into .peers/venv ...`)
+  rmSync(venv, { recursive: true, force: true })
+  mkdirSync(dirname(venv), { recursive: true })
+  run(python, ['-m', 'venv', venv], 'The Python virtual environment could not be made')
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...requirements]
+  run(
+    join(venv, 'bin', 'python'),
+    pip,
+    'pip could not install Pulsar. Check that the Python package index can be reached; where pip has to build pycurl, ' +
+      'install libcurl4-openssl-dev and gcc',
+  )
+  writeFileSync(stamp, requirements.join('\n'))
+  console.log('All programs for test/peers are there.')
+}
+
+/** The interpreter is asked too: a venv breaks when the Python it was made from is removed. */
+function venvReady() {
+  try {
+    if (readFileSync(stamp, 'utf8') !== requirements.join('\n')) return false
+  } catch {
+    return false
+  }
+  return spawnSync(join(venv, 'bin', 'python'), ['-c', ''], { timeout: 30_000 }).status === 0
+}
+
+/** python3 of PATH when it is 3.9 or newer. */
+function findPython() {
+  const check = 'import sys; sys.exit(sys.version_info < (3, 9))'
+  return spawnSync('python3', ['-c', check], { timeout: 30_000 }).status === 0 ? 'python3' : undefined
+}
+
+/** Debian's Python lacks ensurepip until python3-venv is installed. */
+function canMakeVenv(python) {
+  return spawnSync(python, ['-c', 'import venv, ensurepip'], { timeout: 30_000 }).status === 0
+}
+
+/** Daemons live in sbin, which is not on every user's PATH. */
+function onPath(program) {
+  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
+  return directories.some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Shows what the command wrote only when it fails. */
+function run(command, args, failure) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const result = spawnSync(command, args, {
+    env,
+    encoding: 'utf8',
+    timeout: commandTimeoutMs,
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  if (result.status === 0) return
+  const said = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().split('\n').slice(-20).join('\n')
+  const how = result.error?.message ?? `exit code ${result.status ?? result.signal}`
+  throw new Error(`${said}\n${failure} (${command} ${args[0]}: ${how}).`)
+}
