@@ -31,12 +31,8 @@ fi
 
 # The server watches one directory for all jobs; what it misses there it learns from the scheduler, a little later.
 { : > @@STARTED_EVENT@@; } 2>/dev/null
-_magnetar_end() {
-    local code=$?
-    # Above 128 it may have been a signal: then whoever waits for this process knows better.
-    [ "$code" -gt 128 ] || [ -e @@RETURN_CODE@@ ] || echo "$code" > @@RETURN_CODE@@
-    { : > @@ENDED_EVENT@@; } 2>/dev/null
-}
+# The trap leaves no return code: after a signal $? is that of the last command, so whoever waits for this process knows better.
+_magnetar_end() { { : > @@ENDED_EVENT@@; } 2>/dev/null; }
 trap _magnetar_end EXIT
 
 export GALAXY_SLOTS_CONFIGURED="1"

@@ -43,14 +43,24 @@ async function main() {
   const tally = await runVitest()
   totals.passed += tally.passed
   totals.failed += tally.failed
-  for (const { file, name, reason } of tally.skipped) {
+  for (const { file, reason, count } of groupSkipped(tally.skipped)) {
     const required = requirePeers && file.startsWith('test/peers/')
-    totals[required ? 'failed' : 'skipped'] += 1
-    console.log(`${required ? 'FAILED, skipped but required' : 'skipped'}: ${file} > ${name}: ${reason}`)
+    totals[required ? 'failed' : 'skipped'] += count
+    console.log(`${required ? 'FAILED: required, but skipped' : 'skipped'} ${count} in ${file}: ${reason}`)
   }
   const left = readdirSync(temporary)
   if (left.length > 0) console.log(`left in the temporary directory, now removed: ${left.join(' ')}`)
   return close(totals)
+}
+
+/** One entry for all tests of a file that were skipped for the same reason. */
+function groupSkipped(tests) {
+  const groups = new Map()
+  for (const { file, reason } of tests) {
+    const key = `${file} ${reason}`
+    groups.set(key, { file, reason, count: (groups.get(key)?.count ?? 0) + 1 })
+  }
+  return [...groups.values()]
 }
 
 function close({ passed, failed, skipped }) {

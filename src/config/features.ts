@@ -4,10 +4,12 @@ import type { Problems } from './problems.js'
 /** Parts of Pulsar that this release does not have. The sentence follows the keys that ask for it. */
 export const FEATURES = {
   message_queue: 'this release serves REST only: nothing is read from or sent to the message queue',
-  dependencies: 'this release resolves no tool dependencies: tools must be on the PATH of the jobs or come in containers',
+  dependencies:
+    'this release resolves no tool dependencies: tools must be on the PATH of the jobs or come in containers',
   object_store: 'this release has no object store: the staging action object_store_copy fails',
   toolbox: 'this release has no toolbox: tools are NOT checked against a white-list',
-  user_auth: 'this release has no user authentication: jobs are accepted from everyone who has the private token',
+  user_auth:
+    'this release has no user authentication: jobs are accepted from everyone who has the private token',
   sentry: 'this release does not report to Sentry',
   live_output: "this release sends a job's output when the job has ended, not while it runs",
   staging_retries: 'this release retries staging by its own rules',
@@ -22,27 +24,38 @@ export type Feature = keyof typeof FEATURES
 
 /** Gathers what asks for missing features, so that each is told once, however many keys there are. */
 export interface FeatureRequests {
-  add(feature: Feature, what: string): void
+  addKey(feature: Feature, key: string): void
+  addManager(feature: Feature, manager: string): void
   warn(problems: Problems): void
 }
 
-const SHOWN_KEYS = 4
+const SHOWN_NAMES = 4
 
 export function createFeatureRequests(): FeatureRequests {
-  const requests = new Map<Feature, Set<string>>()
+  const keys = new Map<Feature, string[]>()
+  const managers = new Map<Feature, string[]>()
+  const warnOf = (
+    requests: typeof keys,
+    phrase: (names: string, many: boolean) => string,
+    problems: Problems,
+  ) => {
+    for (const [feature, names] of requests) {
+      problems.warn(undefined, `${phrase(listNames(names), names.length > 1)}: ${FEATURES[feature]}`)
+    }
+  }
   return {
-    add(feature, what) {
-      const keys = requests.get(feature) ?? new Set()
-      requests.set(feature, keys.add(what))
-    },
+    addKey: (feature, key) => void keys.set(feature, [...(keys.get(feature) ?? []), key]),
+    addManager: (feature, name) => void managers.set(feature, [...(managers.get(feature) ?? []), name]),
     warn(problems) {
-      for (const [feature, keys] of requests) {
-        const shown = [...keys].slice(0, SHOWN_KEYS).join(', ')
-        const rest = keys.size > SHOWN_KEYS ? ` and ${keys.size - SHOWN_KEYS} more` : ''
-        problems.warn(undefined, `${shown}${rest}: ${FEATURES[feature]}`)
-      }
+      warnOf(keys, (names, many) => `${names} ${many ? 'are' : 'is'} set`, problems)
+      warnOf(managers, (names, many) => `manager${many ? 's' : ''} ${names}`, problems)
     },
   }
+}
+
+function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN_NAMES).join(', ')
+  return names.length > SHOWN_NAMES ? `${shown} and ${names.length - SHOWN_NAMES} more` : shown
 }
 
 const OFF_WORDS = new Set(['', 'false', 'no', 'off', 'none', 'null', '0'])

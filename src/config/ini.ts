@@ -33,12 +33,14 @@ export function parseIni(text: string, file: string, problems: Problems): IniFil
 
   function append(line: string): void {
     const value = key === undefined ? undefined : section?.get(key)
-    if (section && key !== undefined && value) section.set(key, { text: `${value.text}\n${line}`, line: value.line })
+    if (section && key !== undefined && value)
+      section.set(key, { text: `${value.text}\n${line}`, line: value.line })
   }
 
   function openSection(name: string, place: Place): void {
     key = undefined
-    if (name !== 'DEFAULT' && sections.has(name)) problems.error(place, `[${name}]`, 'the section is there twice', 'merge the two')
+    if (name !== 'DEFAULT' && sections.has(name))
+      problems.error(place, `[${name}]`, 'the section is there twice', 'merge the two')
     section = name === 'DEFAULT' ? defaults : (sections.get(name) ?? new Map<string, IniValue>())
     if (name !== 'DEFAULT') sections.set(name, section)
   }
@@ -46,9 +48,16 @@ export function parseIni(text: string, file: string, problems: Problems): IniFil
   function openOption(line: string, place: Place): void {
     const match = OPTION.exec(line)
     const name = match?.[1]?.toLowerCase()
-    if (!section) return problems.error(place, '', 'there is no [section] line above this line')
-    if (!match || !name) return problems.error(place, '', 'expected "key = value", "[section]" or a comment (# or ;)')
-    if (section.has(name)) problems.error(place, name, 'the option is there twice in its section', 'remove one of the two')
+    if (!section) {
+      problems.error(place, '', 'there is no [section] line above this line')
+      return
+    }
+    if (!match || !name) {
+      problems.error(place, '', 'expected "key = value", "[section]" or a comment (# or ;)')
+      return
+    }
+    if (section.has(name))
+      problems.error(place, name, 'the option is there twice in its section', 'remove one of the two')
     section.set(name, { text: match[2] ?? '', line: place.line ?? 0 })
     key = name
   }
@@ -71,7 +80,11 @@ export function parseIni(text: string, file: string, problems: Problems): IniFil
     if (header !== undefined) openSection(header, place)
     else openOption(line, place)
   }
-  return { file, defaults: trimValues(defaults), sections: new Map([...sections].map(([name, each]) => [name, trimValues(each)])) }
+  return {
+    file,
+    defaults: trimValues(defaults),
+    sections: new Map([...sections].map(([name, each]) => [name, trimValues(each)])),
+  }
 }
 
 function trimValues(section: ReadonlyMap<string, IniValue>): Map<string, IniValue> {

@@ -10,7 +10,11 @@ export type ScalarValue =
   | { readonly type: 'date'; readonly value: string }
 
 /** A scalar with its place and the characters that stand in the file: `0750`, `yes`, `1:00:00`. */
-export type ScalarNode = ScalarValue & { readonly kind: 'scalar'; readonly text: string; readonly place: Place }
+export type ScalarNode = ScalarValue & {
+  readonly kind: 'scalar'
+  readonly text: string
+  readonly place: Place
+}
 
 export interface MappingNode {
   readonly kind: 'mapping'
@@ -44,7 +48,9 @@ export function describeNode(node: ConfigNode, secret = false): string {
   if (node.kind === 'mapping') return 'a mapping'
   if (node.kind === 'sequence') return 'a list'
   if (node.type === 'null') return 'nothing (null)'
-  const noun = { text: 'text', int: 'number', float: 'number', bool: 'yes-or-no value', date: 'date' }[node.type]
+  const noun = { text: 'text', int: 'number', float: 'number', bool: 'yes-or-no value', date: 'date' }[
+    node.type
+  ]
   if (secret) return `a ${noun}`
   if (node.type === 'text') return `the text ${JSON.stringify(shorten(node.value))}`
   const value = String(node.value)

@@ -16,10 +16,19 @@ export interface OptionType<T> {
   readonly nullable?: boolean
 }
 
-export const text: OptionType<string> = { expected: 'text', schema: () => z.string(), input: 'text', nullable: true }
+export const text: OptionType<string> = {
+  expected: 'text',
+  schema: () => z.string(),
+  input: 'text',
+  nullable: true,
+}
 
 /** A path that has to be something when it is set at all. */
-export const requiredPath: OptionType<string> = { expected: 'a path', schema: () => z.string().min(1), input: 'text' }
+export const requiredPath: OptionType<string> = {
+  expected: 'a path',
+  schema: () => z.string().min(1),
+  input: 'text',
+}
 
 export const path: OptionType<string> = { ...requiredPath, nullable: true }
 
@@ -50,7 +59,8 @@ export function wholeNumber(minimum: number, expected: string): OptionType<numbe
 /** A number of seconds, also as text ("0.5"). */
 export const seconds: OptionType<number> = {
   expected: 'a number of seconds, 0 or more',
-  schema: () => z.preprocess(numberFromText(/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i), z.number().finite().min(0)),
+  schema: () =>
+    z.preprocess(numberFromText(/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i), z.number().finite().min(0)),
   input: 'value',
 }
 
@@ -81,7 +91,10 @@ export const fileMode: OptionType<number> = {
   expected: 'an octal mode that gives the owner all rights, such as "0750"',
   schema: () =>
     z.preprocess(
-      (value) => (typeof value === 'string' && /^(0o)?[0-7]{1,5}$/i.test(value) ? Number.parseInt(value.replace(/^0o/i, ''), 8) : value),
+      (value) =>
+        typeof value === 'string' && /^(0o)?[0-7]{1,5}$/i.test(value)
+          ? Number.parseInt(value.replace(/^0o/i, ''), 8)
+          : value,
       z
         .number()
         .int()
@@ -104,13 +117,20 @@ export const tmpDirectory: OptionType<string | undefined> = {
   schema: () =>
     z
       .union([z.string(), z.boolean(), z.number()])
-      .transform((value) => (typeof value !== 'string' || TRUE_WORDS.has(value.trim().toLowerCase()) ? undefined : value)),
+      .transform((value) =>
+        typeof value !== 'string' || TRUE_WORDS.has(value.trim().toLowerCase()) ? undefined : value,
+      ),
   input: 'value',
   nullable: true,
 }
 
 /** Options of parts that this release does not have: any value will do. */
-export const anything: OptionType<unknown> = { expected: 'anything', schema: () => z.unknown(), input: 'value', nullable: true }
+export const anything: OptionType<unknown> = {
+  expected: 'anything',
+  schema: () => z.unknown(),
+  input: 'value',
+  nullable: true,
+}
 
 function numberFromText(pattern: RegExp): (value: unknown) => unknown {
   return (value) => (typeof value === 'string' && pattern.test(value.trim()) ? Number(value) : value)

@@ -25,19 +25,28 @@ export interface Option<T = unknown, D = unknown> {
 export type OptionTable = Readonly<Record<string, Option>>
 
 /** The value that reading an option gives. */
-export type OptionValue<O> = O extends { readonly type: OptionType<infer T>; readonly default: infer D } ? T | D : never
+export type OptionValue<O> = O extends { readonly type: OptionType<infer T>; readonly default: infer D }
+  ? T | D
+  : never
 
 /** The record for a key: its own, or that of the family (`env_*`) it belongs to. */
 export function findOption(table: OptionTable, key: string): Option | undefined {
   if (Object.hasOwn(table, key)) return table[key]
   // managers/base/__init__.py takes ENV_X for env_X; the other families are read in lower case only.
   const beginning = key.toLowerCase().startsWith('env_') ? 'env_' : key
-  const family = Object.keys(table).find((name) => name.endsWith('*') && beginning.startsWith(name.slice(0, -1)))
+  const family = Object.keys(table).find(
+    (name) => name.endsWith('*') && beginning.startsWith(name.slice(0, -1)),
+  )
   return family === undefined ? undefined : table[family]
 }
 
 /** Shorthand for the options of a part that this release does not have. */
-export function later(type: OptionType<unknown>, notYet: Feature, description: string, more: LaterDetails = {}) {
+export function later(
+  type: OptionType<unknown>,
+  notYet: Feature,
+  description: string,
+  more: LaterDetails = {},
+) {
   return { type, default: undefined, description, notYet, ...more } satisfies Option
 }
 

@@ -60,5 +60,7 @@ export function formatPlace(place: Place): string {
 
 function formatIssue(issue: ConfigIssue): string {
   const subject = issue.key === '' ? formatPlace(issue) : `${formatPlace(issue)}: ${issue.key}`
-  return issue.fix === undefined ? `${subject}: ${issue.message}` : `${subject}: ${issue.message}; ${issue.fix}`
+  return issue.fix === undefined
+    ? `${subject}: ${issue.message}`
+    : `${subject}: ${issue.message}; ${issue.fix}`
 }

@@ -18,7 +18,12 @@ export interface Section<T extends OptionTable> {
 }
 
 /** @param prefix `managers.cluster.`, or empty at the top of the file. */
-export function openSection<T extends OptionTable>(table: T, entries: Entries, prefix: string, problems: Problems): Section<T> {
+export function openSection<T extends OptionTable>(
+  table: T,
+  entries: Entries,
+  prefix: string,
+  problems: Problems,
+): Section<T> {
   const nameOf = (key: string): string => `${prefix}${key}`
   return {
     entries,
@@ -41,7 +46,11 @@ function readOption(option: Option, node: ConfigNode, name: string, problems: Pr
   if (isNull(node) && option.type.nullable) return undefined
   const result = node.kind === 'scalar' ? option.type.schema().safeParse(inputOf(option, node)) : undefined
   if (!result?.success) {
-    problems.error(node.place, name, `expected ${option.type.expected}, found ${describeNode(node, option.secret)}`)
+    problems.error(
+      node.place,
+      name,
+      `expected ${option.type.expected}, found ${describeNode(node, option.secret)}`,
+    )
     return undefined
   }
   if (option.type.input === 'text' && node.kind === 'scalar' && node.type !== 'text') {
@@ -73,7 +82,7 @@ export function reviewKeys(
     if (!option) unknown.push(key)
     else if (!asksForSomething(node)) continue
     else if (option.ignored) problems.warn(node.place, `${prefix}${key} has no effect: ${option.ignored}`)
-    else if (option.notYet && !option.quiet) features.add(option.notYet, `${prefix}${key}`)
+    else if (option.notYet && !option.quiet) features.addKey(option.notYet, `${prefix}${key}`)
   }
   return unknown
 }

@@ -17,7 +17,10 @@ export function warnUnknownAppKeys(unknown: readonly string[], entries: Entries,
   }
   const first = misplaced[0]
   if (first === undefined) return
-  const [works, it] = misplaced.length === 1 ? ['only works inside a manager and has', 'it'] : ['only work inside a manager and have', 'them']
+  const [works, it] =
+    misplaced.length === 1
+      ? ['only works inside a manager and has', 'it']
+      : ['only work inside a manager and have', 'them']
   problems.warn(
     entries.get(first)?.place,
     `${misplaced.join(', ')} ${works} no effect here: move ${it} below managers: NAME: (or manager:)`,
@@ -25,17 +28,31 @@ export function warnUnknownAppKeys(unknown: readonly string[], entries: Entries,
 }
 
 /** The same for one manager; `prefix` is `managers.NAME.`. */
-export function warnUnknownManagerKeys(unknown: readonly string[], entries: Entries, prefix: string, problems: Problems): void {
+export function warnUnknownManagerKeys(
+  unknown: readonly string[],
+  entries: Entries,
+  prefix: string,
+  problems: Problems,
+): void {
   for (const key of unknown) {
     if (findOption(appOptions, key)) {
-      problems.warn(entries.get(key)?.place, `${prefix}${key} has no effect inside a manager: move it to the top of app.yml`)
+      problems.warn(
+        entries.get(key)?.place,
+        `${prefix}${key} has no effect inside a manager: move it to the top of app.yml`,
+      )
     } else {
       warnUnknown(key, `${prefix}${key}`, plainNames(managerOptions), entries, problems)
     }
   }
 }
 
-function warnUnknown(key: string, name: string, candidates: string[], entries: Entries, problems: Problems): void {
+function warnUnknown(
+  key: string,
+  name: string,
+  candidates: string[],
+  entries: Entries,
+  problems: Problems,
+): void {
   const nearest = findNearest(key, candidates)
   const hint = nearest === undefined ? 'it has no effect' : `it has no effect. Is ${nearest} meant?`
   problems.warn(entries.get(key)?.place, `unknown option ${name}: ${hint}`)

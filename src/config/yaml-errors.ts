@@ -9,7 +9,10 @@ const QUOTE = 'put quotes around a value with special characters in it'
 
 // In our own words because the library's messages can quote the line, and the line can hold a token.
 const EXPLANATIONS: Partial<Record<ErrorCode, Explanation>> = {
-  BAD_ALIAS: { message: 'a value begins with "*", which refers to a value named before, but there is none', fix: QUOTE },
+  BAD_ALIAS: {
+    message: 'a value begins with "*", which refers to a value named before, but there is none',
+    fix: QUOTE,
+  },
   ALIAS_PROPS: { message: 'a value begins with "*" and has a tag or an anchor as well', fix: QUOTE },
   BAD_SCALAR_START: { message: 'a value begins with a character that YAML reserves (@ ` %)', fix: QUOTE },
   BLOCK_AS_IMPLICIT_KEY: { message: 'there are two ": " on one line', fix: QUOTE },
@@ -27,5 +30,7 @@ const EXPLANATIONS: Partial<Record<ErrorCode, Explanation>> = {
 
 /** The sentence for an error of the yaml package, without any text of the file. */
 export function describeYamlError(code: ErrorCode): Explanation {
-  return EXPLANATIONS[code] ?? { message: `this is not valid YAML (${code.toLowerCase().replaceAll('_', ' ')})` }
+  return (
+    EXPLANATIONS[code] ?? { message: `this is not valid YAML (${code.toLowerCase().replaceAll('_', ' ')})` }
+  )
 }

@@ -37,7 +37,11 @@ export function parseYaml(text: string, file: string, problems: Problems): Confi
     return problems.issues.length > before ? undefined : node
   } catch (error) {
     // A file nested a million levels deep ends here.
-    problems.error({ file }, '', `cannot be read as YAML (${error instanceof RangeError ? 'nested too deeply' : messageOf(error)})`)
+    problems.error(
+      { file },
+      '',
+      `cannot be read as YAML (${error instanceof RangeError ? 'nested too deeply' : messageOf(error)})`,
+    )
     return undefined
   }
 }
@@ -69,7 +73,11 @@ function createConverter(
     open.add(node)
     const converted = yaml.isMap(node)
       ? convertMapping(node, place)
-      : { kind: 'sequence' as const, items: node.items.map((item) => convert(item, placeOf(item, place))), place }
+      : {
+          kind: 'sequence' as const,
+          items: node.items.map((item) => convert(item, placeOf(item, place))),
+          place,
+        }
     open.delete(node)
     done.set(node, converted)
     return converted
@@ -87,9 +95,11 @@ function createConverter(
     const quoted = scalar.type !== undefined && scalar.type !== 'PLAIN'
     const resolved = resolvePlainScalar(text)
     const untagged = scalar.tag === undefined || scalar.tag === '!'
-    if (scalar.tag === TAG_TEXT || (untagged && quoted)) return { kind: 'scalar', type: 'text', value: text, text, place }
+    if (scalar.tag === TAG_TEXT || (untagged && quoted))
+      return { kind: 'scalar', type: 'text', value: text, text, place }
     if (untagged) return { kind: 'scalar', ...resolved, text, place }
-    if (scalar.tag === `tag:yaml.org,2002:${resolved.type}`) return { kind: 'scalar', ...resolved, text, place }
+    if (scalar.tag === `tag:yaml.org,2002:${resolved.type}`)
+      return { kind: 'scalar', ...resolved, text, place }
     checkTag(scalar, place)
     return nullNode(place)
   }
@@ -97,7 +107,12 @@ function createConverter(
   // The tag is not shown: `private_token: !x` may be a token someone forgot to quote.
   function checkTag(node: Yaml.Node & { tag?: string }, place: Place): void {
     if (node.tag === undefined || KNOWN_COLLECTION_TAGS.has(node.tag)) return
-    problems.error(place, '', 'has a tag (!name) that cannot be used here', 'quote the value if it begins with "!"')
+    problems.error(
+      place,
+      '',
+      'has a tag (!name) that cannot be used here',
+      'quote the value if it begins with "!"',
+    )
   }
 
   function convertMapping(map: Yaml.YAMLMap, place: Place): MappingNode {

@@ -9,7 +9,9 @@ const BEARER = /^Bearer +(\S+) *$/i
  * token configured everything passes (pulsar/web/routes.py: PulsarController._check_access). Takes the same time
  * whatever is wrong with a token: digests of equal length are compared.
  */
-export function createTokenCheck(token: string | undefined): (request: IncomingMessage, query: Query) => boolean {
+export function createTokenCheck(
+  token: string | undefined,
+): (request: IncomingMessage, query: Query) => boolean {
   if (!token) return () => true
   const wanted = digest(token)
   const matches = (given: string | undefined): boolean =>

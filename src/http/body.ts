@@ -67,11 +67,11 @@ function pump(request: IncomingMessage, fd: number): Promise<number> {
     }
     const flush = (): void => {
       if (writing) return
-      if (failure !== undefined) return settle()
-      if (queue.length === 0) {
-        if (ended) settle()
+      if (failure !== undefined || (queue.length === 0 && ended)) {
+        settle()
         return
       }
+      if (queue.length === 0) return
       const batch = queue
       const size = queuedBytes
       queue = []

@@ -13,6 +13,11 @@ const LINGER_MS = 30_000
  */
 export function endResponse(request: IncomingMessage, response: ServerResponse, body: string): void {
   if (isRead(request)) {
+    // What arrived of a body that was given up half-way must not stay in the way of the next request.
+    if (request.readableFlowing !== null) {
+      request.removeAllListeners('data')
+      request.resume()
+    }
     response.end(body)
     return
   }
@@ -46,6 +51,8 @@ function isRead(request: IncomingMessage): boolean {
   if (length === undefined || length === '0') return true
   // A body somebody has begun to read is not read on by Node; one that is waited for (100-continue) may never come.
   return (
-    request.readableFlowing === null && request.headers.expect === undefined && Number(length) <= SMALL_BODY_BYTES
+    request.readableFlowing === null &&
+    request.headers.expect === undefined &&
+    Number(length) <= SMALL_BODY_BYTES
   )
 }

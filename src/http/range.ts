@@ -10,7 +10,10 @@ const SINGLE = /^bytes[ \t]*=[ \t]*(\d*)[ \t]*-[ \t]*(\d*)[ \t]*$/i
  * Reads a Range header for a file of `size` bytes (RFC 9110, 14.2). Undefined: send everything, as for several ranges, other
  * units and what cannot be understood. 'unsatisfiable': nothing of it is in the file.
  */
-export function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
+export function parseRange(
+  header: string | undefined,
+  size: number,
+): ByteRange | 'unsatisfiable' | undefined {
   const match = header === undefined ? null : SINGLE.exec(header)
   if (!match) return undefined
   const [, first = '', last = ''] = match

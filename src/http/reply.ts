@@ -59,7 +59,9 @@ const MAX_MESSAGE_LENGTH = 1000
 
 function errorBody(error: MagnetarError, requestId: string | undefined): string {
   const message =
-    error.message.length > MAX_MESSAGE_LENGTH ? `${error.message.slice(0, MAX_MESSAGE_LENGTH)}…` : error.message
+    error.message.length > MAX_MESSAGE_LENGTH
+      ? `${error.message.slice(0, MAX_MESSAGE_LENGTH)}…`
+      : error.message
   const request = requestId === undefined ? {} : { request: requestId }
   return `${JSON.stringify({ error: message, code: error.code, fix: error.fix ?? ERRORS[error.code].fix, ...request })}\n`
 }

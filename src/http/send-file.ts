@@ -80,7 +80,7 @@ async function sendRange(exchange: Exchange, fd: number, range: ByteRange): Prom
   }
   const size = Math.min(length, downloads > CROWD ? CROWD_BUFFER_BYTES : BUFFER_BYTES)
   const buffers: [Buffer, Buffer] = [takeBuffer(size), takeBuffer(size)]
-  const gone = closed(response)
+  const writer = createWriter(response)
   let sending: Promise<void> | undefined
   let turn = 0
   for (let position = range.start; position < range.end; ) {
@@ -90,14 +90,14 @@ async function sendRange(exchange: Exchange, fd: number, range: ByteRange): Prom
     const complete = await fill(fd, part, position)
     await sending
     // The buffers may still be in the hands of the kernel's queue: they are left to the garbage collector.
-    if (gone.yes || response.destroyed) return
+    if (writer.gone()) return
     if (!complete) return cut(exchange, position)
     position += part.length
     tally.sentBytes += part.length
-    sending = gone.race(write(response, part))
+    sending = writer.write(part)
   }
   await sending
-  if (gone.yes) return
+  if (writer.gone()) return
   response.end()
   giveBack(buffers)
 }
@@ -117,23 +117,25 @@ function cut(exchange: Exchange, position: number): void {
   exchange.response.destroy()
 }
 
-function write(response: ServerResponse, part: Buffer): Promise<void> {
-  return new Promise((resolve) => response.write(part, () => resolve()))
-}
-
-/** A write to a connection that is gone may never call back. */
-function closed(response: ServerResponse): { yes: boolean; race(wait: Promise<void>): Promise<void> } {
-  const state = {
-    yes: false,
-    race: (wait: Promise<void>): Promise<void> => Promise.race([wait, whenClosed]),
-  }
-  const whenClosed = new Promise<void>((resolve) => {
-    response.once('close', () => {
-      state.yes = true
-      resolve()
-    })
+/** Writes one part after the other; a write to a connection that is gone may never call back, so its end wakes too. */
+function createWriter(response: ServerResponse): {
+  readonly gone: () => boolean
+  write(part: Buffer): Promise<void>
+} {
+  let gone = false
+  let wake = (): void => {}
+  response.once('close', () => {
+    gone = true
+    wake()
   })
-  return state
+  return {
+    gone: () => gone || response.destroyed,
+    write: (part) =>
+      new Promise((resolve) => {
+        wake = resolve
+        response.write(part, () => resolve())
+      }),
+  }
 }
 
 function takeBuffer(size: number): Buffer {

@@ -26,7 +26,7 @@ import { checkJobId } from './job-id.js'
 import { askSoon, noteEnded, noteReport, noteStarted } from './judge.js'
 import { launchJob } from './launch.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
-import { recoverJobs } from './recover.js'
+import { loadRecords, recoverJobs } from './recover.js'
 import { watchScriptEvents } from './script-events.js'
 import { recordSubmit } from './submit.js'
 import { isDone } from './transitions.js'
@@ -49,7 +49,9 @@ export interface RunningManager {
   readonly context: ManagerContext
   /** Calls back after each change of a job's status; returns how to stop that. */
   onChange(listener: (change: StatusChange) => void): () => void
-  /** Takes up what an earlier server left; resolves when every job is either watched or queued for launch. */
+  /** Reads the records of an earlier server: from then on its jobs have a status and are not submitted twice. */
+  load(): Promise<void>
+  /** Takes those jobs up; resolves when each is either watched or queued for launch, however long the scheduler is away. */
   recover(): Promise<void>
   /** Stops watching and launching. Running jobs go on. */
   close(): Promise<void>
@@ -113,6 +115,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    load: () => loadRecords(context),
     async recover(): Promise<void> {
       for (const job of await recoverJobs(context)) launch(job)
     },
@@ -173,8 +176,12 @@ function createJobManager(context: ManagerContext, launch: (job: Job) => void): 
       if (!isDone(status)) return unfinishedDocument(jobId, status)
       return finalDocument(jobId, status, directory, config, version)
     },
-    cancel: (jobId) => context.lock.run(checkJobId(jobId), () => cancelJob(context, jobId)),
-    clean: (jobId) => context.lock.run(checkJobId(jobId), () => cleanJob(context, jobId)),
+    async cancel(jobId) {
+      await context.lock.run(checkJobId(jobId), () => cancelJob(context, jobId))
+    },
+    async clean(jobId) {
+      await context.lock.run(checkJobId(jobId), () => cleanJob(context, jobId))
+    },
     async uploadPath(jobId, type, name) {
       const directory = directoryOf(context, checkJobId(jobId))
       const target = uploadTarget(directory.path, type, name)

@@ -23,7 +23,6 @@ import { stopJob } from './stop.js'
  * Resolves with the jobs to launch, in the order of their submits. A scheduler that is down is asked until it answers.
  */
 export async function recoverJobs(context: ManagerContext): Promise<Job[]> {
-  await loadRecords(context)
   for (const jobId of await context.events.listEnded()) {
     if (context.jobs.has(jobId)) await noteEnded(context, jobId)
     else if (!(await exists(directoryOf(context, jobId).path))) await context.events.forget(jobId)
@@ -50,7 +49,8 @@ export async function recoverJobs(context: ManagerContext): Promise<Job[]> {
   return toLaunch
 }
 
-async function loadRecords(context: ManagerContext): Promise<void> {
+/** All jobs which an earlier server left unfinished. */
+export async function loadRecords(context: ManagerContext): Promise<void> {
   for await (const [, record] of context.store.entries<JobRecord>(activeKey(context.config.name, ''))) {
     const job = jobFromRecord(context, record)
     context.jobs.set(job.id, job)

@@ -78,10 +78,23 @@ export const ERRORS = {
     fix: 'Send the request again in a moment, over fewer connections.',
   },
   ROUTE_UNKNOWN: { meaning: 'There is no such path or method.', fix: 'See docs/rest.md for the routes.' },
+  // Schedulers
+  SCHEDULER_UNSUPPORTED: {
+    meaning: 'The manager has a type, job plugin or shell plugin that this release cannot run jobs with.',
+    fix: 'Use queued_python, unqueued, slurm, or queued_cli with job_plugin Slurm and shell_plugin LocalShell.',
+  },
   // The node itself
   DISK_FULL: {
     meaning: 'The file system has no room or no inodes left, or a quota is used up.',
     fix: 'Free space below the staging directory.',
+  },
+  CERTIFICATE_UNREADABLE: {
+    meaning: 'The file named by ssl_pem cannot be read or used.',
+    fix: 'It must hold certificate and key as PEM and be readable by the user that runs the server.',
+  },
+  ADDRESS_UNAVAILABLE: {
+    meaning: 'The server cannot listen on its address.',
+    fix: 'Stop the program that uses the port, or choose another with --port or in server.ini.',
   },
   STORE_LOCKED: {
     meaning: 'Another server already uses this persistence directory.',

@@ -12,6 +12,7 @@ import { identify, isAlive } from './process-table.js'
 import { killTree } from './process-tree.js'
 import type { Scheduler, SchedulerReport, Submission } from './scheduler.js'
 import type { ProcessIdentity } from './started-file.js'
+import { untilAborted } from './wait.js'
 
 export interface LocalOptions {
   /** How many jobs run at once; Infinity: no limit, 0: none ever. */
@@ -235,14 +236,4 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
 
 function newEntry(job: Submission, process: ProcessIdentity | undefined): RunningJob {
   return { job, process, starting: Promise.resolve(), cancelled: false, killing: undefined }
-}
-
-/** Waits no longer than the signal allows; what is waited for goes on. */
-function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.reject(signal.reason)
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }

@@ -15,7 +15,10 @@ const TABLE: Case[] = JSON.parse(readFileSync(new URL('fixtures/ini-table.json',
 const VARIABLES = { here: '/etc/p', __file__: '/etc/p/server.ini' }
 
 describe('ini files as configparser reads them', () => {
-  it.each(TABLE.map((each) => [JSON.stringify(each.text), each] as const))('%s', (_name, { text, python }) => {
+  it.each(TABLE.map((each) => [JSON.stringify(each.text), each] as const))('%s', (_name, {
+    text,
+    python,
+  }) => {
     expect(readAll(text)).toEqual(isError(python) ? 'error' : markErrors(python))
   })
 
@@ -64,7 +67,9 @@ function markErrors(python: Exclude<Case['python'], { error: string }>): unknown
   return Object.fromEntries(
     Object.entries(python).map(([section, values]) => [
       section,
-      Object.fromEntries(Object.entries(values).map(([key, value]) => [key, typeof value === 'string' ? value : 'error'])),
+      Object.fromEntries(
+        Object.entries(values).map(([key, value]) => [key, typeof value === 'string' ? value : 'error']),
+      ),
     ]),
   )
 }

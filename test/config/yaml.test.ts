@@ -14,7 +14,10 @@ const TABLE: Case[] = JSON.parse(readFileSync(new URL('fixtures/yaml-table.json'
 
 // PyYAML has no value for a lone "=" and refuses a year 0; nobody writes either, and reading them as text hurts no one.
 describe('YAML as PyYAML reads it', () => {
-  it.each(TABLE.map((each) => [JSON.stringify(each.text), each] as const))('%s', (_name, { text, python }) => {
+  it.each(TABLE.map((each) => [JSON.stringify(each.text), each] as const))('%s', (_name, {
+    text,
+    python,
+  }) => {
     const problems = createProblems()
     const node = parseYaml(text, 'app.yml', problems)
     const read = node === undefined || problems.issues.length > 0 ? 'error' : describeAsTable(node)
@@ -23,7 +26,8 @@ describe('YAML as PyYAML reads it', () => {
 })
 
 function describeAsTable(node: ConfigNode): unknown {
-  if (node.kind === 'mapping') return { map: [...node.entries].map(([key, each]) => [key, describeAsTable(each)]) }
+  if (node.kind === 'mapping')
+    return { map: [...node.entries].map(([key, each]) => [key, describeAsTable(each)]) }
   if (node.kind === 'sequence') return { seq: node.items.map(describeAsTable) }
   if (node.type === 'null' || node.type === 'date') return [node.type]
   if (node.type === 'float') return ['float', node.value]

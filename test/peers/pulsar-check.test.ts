@@ -5,8 +5,9 @@ import { needs } from '../helpers/needs.js'
 import { type CommandResult, runCommand } from '../helpers/run-command.js'
 import type { ServerProcess } from '../helpers/server-process.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
+import { findSlurm } from './find-slurm.js'
 import { startMagnetar } from './magnetar-server.js'
-import { findSlurm, type PrivateSlurm, startPrivateSlurm } from './private-slurm.js'
+import { startPrivateSlurm } from './private-slurm.js'
 import type { AppOptions, NodeOptions } from './pulsar-config.js'
 import { findPulsarVenv, type PulsarVenv, withPython } from './pulsar-venv.js'
 import { startPythonPulsar } from './python-pulsar.js'
@@ -71,7 +72,7 @@ const servers = [
 ]
 
 const schedulers = [
-  { name: 'local scheduler', manager: { type: 'queued_python', num_concurrent_jobs: 2 }, slurm: false },
+  { name: 'the local scheduler', manager: { type: 'queued_python', num_concurrent_jobs: 2 }, slurm: false },
   {
     name: 'Slurm',
     manager: { type: 'queued_cli', job_plugin: 'Slurm', shell_plugin: 'LocalShell' },
@@ -83,8 +84,8 @@ const { venv, missing } = findPulsarVenv()
 
 for (const scheduler of schedulers) {
   const lacks = missing ?? (scheduler.slurm ? findSlurm().missing : undefined)
-  describe(`pulsar-check with the ${scheduler.name}`, needs(lacks), () => {
-    let slurm: PrivateSlurm | undefined
+  describe(`pulsar-check with ${scheduler.name}`, needs(lacks), () => {
+    let slurm: Awaited<ReturnType<typeof startPrivateSlurm>> | undefined
     beforeAll(async () => {
       if (scheduler.slurm) slurm = await startPrivateSlurm(await tempDirectory())
     })
@@ -121,7 +122,7 @@ function runCases(
 
   for (const { name, args, node = 'open', path = '', leaves, output } of cases) {
     it(name, async () => {
-      const check = await pulsarCheck(nodes[node], path, args)
+      const check = await pulsarCheck(nodes[node], path, args, directory)
       expect(check.exitCode, check.output).toBe(0)
       if (output) expect(check.output).toMatch(output)
       const home = join(directory, node)
@@ -131,15 +132,22 @@ function runCases(
   }
 
   it('refuses a wrong private token', async () => {
-    const check = await pulsarCheck(nodes.private, '', ['--private_token', 'wrong'])
+    const check = await pulsarCheck(nodes.private, '', ['--private_token', 'wrong'], directory)
     expect(check.exitCode).not.toBe(0)
     expect(check.output).toMatch(/401/)
   })
 }
 
-function pulsarCheck(server: ServerProcess, path: string, args: readonly string[]): Promise<CommandResult> {
+/** `temporary` takes what pulsar-check leaves behind when it is told to leave the job. */
+function pulsarCheck(
+  server: ServerProcess,
+  path: string,
+  args: readonly string[],
+  temporary: string,
+): Promise<CommandResult> {
   const url = new URL(path, server.url).href
   return runCommand(join(installed(venv).bin, 'pulsar-check'), ['--url', url, ...args], {
+    env: { TMPDIR: temporary },
     timeoutMs: 150_000,
   })
 }

@@ -7,7 +7,12 @@ import { loggerOptions, serverMainOptions, uwsgiOptions } from './server.js'
 import { sharedOptions } from './shared.js'
 
 /** What may stand at the top of app.yml. */
-export const appOptions = { ...nodeOptions, ...sharedOptions, ...messagingOptions, ...dependencyOptions } as const
+export const appOptions = {
+  ...nodeOptions,
+  ...sharedOptions,
+  ...messagingOptions,
+  ...dependencyOptions,
+} as const
 
 /** What may stand in a manager. */
 export const managerOptions = { ...sharedOptions, ...managerOnlyOptions } as const
@@ -22,11 +27,27 @@ interface OptionGroup {
 /** The chapters of docs/options.md. */
 export const OPTION_GROUPS: readonly OptionGroup[] = [
   { title: 'The node', where: 'At the top of app.yml.', options: nodeOptions },
-  { title: 'Jobs', where: 'At the top of app.yml, for all managers, or in one manager, which goes first.', options: sharedOptions },
-  { title: 'Managers', where: 'In `managers: NAME:` or in `manager:` of app.yml.', options: managerOnlyOptions },
+  {
+    title: 'Jobs',
+    where: 'At the top of app.yml, for all managers, or in one manager, which goes first.',
+    options: sharedOptions,
+  },
+  {
+    title: 'Managers',
+    where: 'In `managers: NAME:` or in `manager:` of app.yml.',
+    options: managerOnlyOptions,
+  },
   { title: 'Server', where: 'In `[server:main]` of server.ini.', options: serverMainOptions },
   { title: 'uWSGI', where: 'In `[uwsgi]` of server.ini.', options: uwsgiOptions },
-  { title: 'Logging', where: 'In `[logger_pulsar]` or `[logger_root]` of server.ini.', options: loggerOptions },
+  {
+    title: 'Logging',
+    where: 'In `[logger_pulsar]` or `[logger_root]` of server.ini.',
+    options: loggerOptions,
+  },
   { title: 'Message queue and relay', where: 'At the top of app.yml.', options: messagingOptions },
-  { title: 'Tool dependencies and object store', where: 'At the top of app.yml.', options: dependencyOptions },
+  {
+    title: 'Tool dependencies and object store',
+    where: 'At the top of app.yml.',
+    options: dependencyOptions,
+  },
 ]

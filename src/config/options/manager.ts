@@ -1,6 +1,6 @@
-import type { ManagerType } from '../types.js'
 import { later, type Option } from '../option.js'
 import { anything, concurrency, oneOf, path, seconds, text, tmpDirectory } from '../option-types.js'
+import type { ManagerType } from '../types.js'
 
 export const MANAGER_TYPES = [
   'queued_python',
@@ -52,7 +52,10 @@ export const managerOnlyOptions = {
     defaultText: '`LocalShell`',
     description: 'queued_cli: how its commands are run.',
   },
-  'shell_*': later(anything, 'cli', 'queued_cli: options of a remote shell plugin.', { secret: true, quiet: true }),
+  'shell_*': later(anything, 'cli', 'queued_cli: options of a remote shell plugin.', {
+    secret: true,
+    quiet: true,
+  }),
   'job_*': {
     type: text,
     default: undefined,
@@ -92,7 +95,11 @@ export const managerOnlyOptions = {
   },
   monitor: later(anything, 'coexecution', 'coexecution: how the end of a job is seen.', QUIET),
   cvmfsexec: later(anything, 'cvmfsexec', 'Set up CVMFS for the job.'),
-  'preprocess_action_*': later(anything, 'staging_retries', 'Retries of stage-in: max_retries, interval_start, …'),
+  'preprocess_action_*': later(
+    anything,
+    'staging_retries',
+    'Retries of stage-in: max_retries, interval_start, …',
+  ),
   'postprocess_action_*': later(anything, 'staging_retries', 'Retries of stage-out.'),
   'submit_*': later(anything, 'condor', 'queued_condor: lines of the submit file.', QUIET),
   production: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),

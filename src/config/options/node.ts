@@ -24,7 +24,8 @@ export const nodeOptions = {
   job_metrics_config_file: {
     type: requiredPath,
     default: 'job_metrics_conf.xml',
-    description: 'What is measured of every job: XML, or YAML if the name ends in .yml or .yaml. Relative to the configuration directory.',
+    description:
+      'What is measured of every job: XML, or YAML if the name ends in .yml or .yaml. Relative to the configuration directory.',
   },
   config_dir: {
     type: path,
@@ -41,7 +42,8 @@ export const nodeOptions = {
   manager: {
     type: anything,
     default: undefined,
-    description: 'The options of a single manager, named `_default_` or by a key `name`. Not together with `managers`.',
+    description:
+      'The options of a single manager, named `_default_` or by a key `name`. Not together with `managers`.',
   },
   job_managers_config: {
     type: path,
@@ -87,5 +89,8 @@ export const nodeOptions = {
   tool_config_file: later(anything, 'toolbox', 'The same, one file.'),
   user_auth: later(anything, 'user_auth', 'How users are authenticated and authorized.'),
   sentry_dsn: later(anything, 'sentry', 'Where errors are reported to.', { secret: true }),
-  sentry_event_level: later(anything, 'sentry', 'From which level on.', { defaultText: 'WARNING', quiet: true }),
+  sentry_event_level: later(anything, 'sentry', 'From which level on.', {
+    defaultText: 'WARNING',
+    quiet: true,
+  }),
 } as const satisfies Record<string, Option>

@@ -8,13 +8,18 @@ export const serverMainOptions = {
   ssl_pem: {
     type: path,
     default: undefined,
-    description: 'One PEM file with certificate and key: the server then speaks HTTPS. Relative to the directory in which it is started.',
+    description:
+      'One PEM file with certificate and key: the server then speaks HTTPS. Relative to the directory in which it is started.',
   },
 } as const satisfies Record<string, Option>
 
 /** `[uwsgi]` of server.ini. Everything else in that section is for uWSGI alone. */
 export const uwsgiOptions = {
-  http: { type: text, default: undefined, description: 'Address to listen on with --mode uwsgi: `host:port` or `:port`.' },
+  http: {
+    type: text,
+    default: undefined,
+    description: 'Address to listen on with --mode uwsgi: `host:port` or `:port`.',
+  },
   'http-socket': { type: text, default: undefined, description: 'The same, when there is no `http`.' },
   socket: {
     type: text,
@@ -33,5 +38,10 @@ export const uwsgiOptions = {
 
 /** `[logger_pulsar]`, else `[logger_root]`. */
 export const loggerOptions = {
-  level: { type: text, default: undefined, defaultText: 'INFO', description: 'DEBUG, INFO, WARNING, ERROR or CRITICAL.' },
+  level: {
+    type: text,
+    default: undefined,
+    defaultText: 'INFO',
+    description: 'DEBUG, INFO, WARNING, ERROR or CRITICAL.',
+  },
 } as const satisfies Record<string, Option>

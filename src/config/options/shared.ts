@@ -12,13 +12,15 @@ export const sharedOptions = {
   assign_ids: {
     type: text,
     default: 'galaxy',
-    description: '`galaxy` uses the job ids that Galaxy sends, `uuid` makes new ones: needed when several Galaxies share a manager.',
+    description:
+      '`galaxy` uses the job ids that Galaxy sends, `uuid` makes new ones: needed when several Galaxies share a manager.',
   },
   galaxy_home: {
     type: path,
     default: undefined,
     defaultText: '`$GALAXY_HOME`',
-    description: 'Where Galaxy is installed on this machine, for tools that use its libraries. `none`: nowhere.',
+    description:
+      'Where Galaxy is installed on this machine, for tools that use its libraries. `none`: nowhere.',
   },
   debug: {
     type: flag,
@@ -28,7 +30,8 @@ export const sharedOptions = {
   maximum_stream_size: {
     type: wholeNumber(-1, 'a whole number of bytes, or -1 for no limit'),
     default: 1024 * 1024,
-    description: 'Bytes of standard output and standard error that are sent to Galaxy; -1, and 0 in app.yml: no limit.',
+    description:
+      'Bytes of standard output and standard error that are sent to Galaxy; -1, and 0 in app.yml: no limit.',
   },
   job_directory_mode: {
     type: fileMode,
@@ -36,8 +39,19 @@ export const sharedOptions = {
     defaultText: '0777 less the umask',
     description: 'Mode with which job directories are made; the umask applies.',
   },
-  send_stdout_update: later(anything, 'live_output', "Send a running job's output to Galaxy.", { defaultText: 'false' }),
-  stdout_update_interval: later(anything, 'live_output', 'Seconds between two updates.', { defaultText: '3', quiet: true }),
-  stdout_update_timeout: later(anything, 'live_output', 'Seconds that one update may take.', { defaultText: '30', quiet: true }),
-  stdout_update_chunk_size: later(anything, 'live_output', 'Bytes per update.', { defaultText: '524288', quiet: true }),
+  send_stdout_update: later(anything, 'live_output', "Send a running job's output to Galaxy.", {
+    defaultText: 'false',
+  }),
+  stdout_update_interval: later(anything, 'live_output', 'Seconds between two updates.', {
+    defaultText: '3',
+    quiet: true,
+  }),
+  stdout_update_timeout: later(anything, 'live_output', 'Seconds that one update may take.', {
+    defaultText: '30',
+    quiet: true,
+  }),
+  stdout_update_chunk_size: later(anything, 'live_output', 'Bytes per update.', {
+    defaultText: '524288',
+    quiet: true,
+  }),
 } as const satisfies Record<string, Option>

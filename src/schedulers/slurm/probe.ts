@@ -29,9 +29,15 @@ export function summarize(version: string, partitions: CommandResult): Scheduler
     if (name && available === 'up') nodes.set(name, (nodes.get(name) ?? 0) + Number(count))
   }
   if (nodes.size === 0) {
-    return { ok: false, summary: `slurm ${version}`, detail: 'No partition is up for this user; see sinfo -s.' }
+    return {
+      ok: false,
+      summary: `slurm ${version}`,
+      detail: 'No partition is up for this user; see sinfo -s.',
+    }
   }
-  const parts = [...nodes].slice(0, 5).map(([name, count]) => `partition ${name}, ${count} node${count === 1 ? '' : 's'}`)
+  const parts = [...nodes]
+    .slice(0, 5)
+    .map(([name, count]) => `partition ${name}, ${count} node${count === 1 ? '' : 's'}`)
   if (nodes.size > 5) parts.push(`and ${nodes.size - 5} more partitions`)
   return { ok: true, summary: `slurm ${version}, ${parts.join(', ')}` }
 }

@@ -10,12 +10,18 @@ import { submitRejection } from './submit-errors.js'
  */
 export function buildSbatch(job: Submission): SlurmCommand {
   for (const value of [job.name, job.workingDirectory]) {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-    if (/[\0\n\r\x1f]/.test(value)) throw new SubmitRejected('other', 'a job name or directory has a control character')
+    if (/[\0\n\r\x1f]/.test(value))
+      throw new SubmitRejected('other', 'a job name or directory has a control character')
   }
   return {
     program: 'sbatch',
-    args: ['--parsable', '--no-requeue', `--job-name=${job.name}`, `--chdir=${job.workingDirectory}`, job.script],
+    args: [
+      '--parsable',
+      '--no-requeue',
+      `--job-name=${job.name}`,
+      `--chdir=${job.workingDirectory}`,
+      job.script,
+    ],
     cwd: job.workingDirectory,
   }
 }

@@ -8,5 +8,7 @@ export function buildPing(): SlurmCommand {
 
 /** `Slurmctld(primary) at HOST is UP`, one line per controller (20.11 and later; before: `Slurmctld(primary/backup) at A/B are UP/DOWN`). */
 export function parsePing(result: CommandResult): boolean {
-  return result.stdout.split('\n').some((line) => /^Slurmctld\(/.test(line.trim()) && /\b(?:is|are)\b.*\bUP\b/.test(line))
+  return result.stdout
+    .split('\n')
+    .some((line) => /^Slurmctld\(/.test(line.trim()) && /\b(?:is|are)\b.*\bUP\b/.test(line))
 }

@@ -5,7 +5,10 @@ import { SubmitRejected } from '../scheduler.js'
 const KINDS: readonly (readonly [SubmitRejected['kind'], RegExp])[] = [
   // The first that matches. Account before partition: "Invalid account or account/partition combination specified".
   ['account', /account/i],
-  ['script', /does not look like a batch script|Batch script is empty|Unable to open file|line breaks|script .*(too large|exceeds)|Pathname of a file.*too long/i],
+  [
+    'script',
+    /does not look like a batch script|Batch script is empty|Unable to open file|line breaks|script .*(too large|exceeds)|Pathname of a file.*too long/i,
+  ],
   ['memory', /memory/i],
   ['qos', /QOS/i],
   ['time', /time limit|--time\b|time-min|deadline|time specification|walltime/i],
@@ -45,7 +48,12 @@ function kindOf(text: string): SubmitRejected['kind'] {
 function quote(text: string): string {
   const lines = text
     .split('\n')
-    .map((line) => line.replace(/^sbatch: (error: |fatal: )?/, '').replace(/^Batch job submission failed: /, '').trim())
+    .map((line) =>
+      line
+        .replace(/^sbatch: (error: |fatal: )?/, '')
+        .replace(/^Batch job submission failed: /, '')
+        .trim(),
+    )
     .filter((line) => line !== '' && !line.startsWith('Try "sbatch --help"'))
   return [...new Set(lines)].join('; ').slice(0, 500) || 'sbatch gave no message'
 }

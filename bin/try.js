@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensureBuilt } from './bootstrap.js'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+await ensureBuilt({ dev: false })
+const { tryOut } = await import('../dist/cli/try.js')
+process.exit(await tryOut(process.argv.slice(2), root))

@@ -1,0 +1,46 @@
+import { createRequire } from 'node:module'
+import type { DestinationStream } from 'pino'
+import type { PrettyOptions } from 'pino-pretty'
+import type { LoggingConfig } from '../config/types.js'
+import type { Logger } from '../lib/log.js'
+
+export interface ServerLogger extends Logger {
+  /** Opens the log file anew after logrotate has moved it (SIGHUP). */
+  reopen(): void
+}
+
+/** The CommonJS builds load in two thirds of the time of the ESM ones. */
+const require = createRequire(import.meta.url)
+
+/** Lines for people on a terminal, JSON otherwise; to standard error or the file of `logto`. */
+export function createLogger(config: LoggingConfig): ServerLogger {
+  const { pino } = require('pino') as typeof import('pino')
+  const pretty = config.file === undefined && process.stderr.isTTY
+  if (pretty) {
+    const prettyStream = (require('pino-pretty') as (options: PrettyOptions) => DestinationStream)({
+      destination: 2,
+      sync: true,
+      ignore: 'pid,hostname',
+      translateTime: 'SYS:HH:MM:ss.l',
+      colorize: !process.env.NO_COLOR,
+    })
+    return Object.assign(pino({ level: config.level, base: null }, prettyStream) as unknown as Logger, {
+      reopen: () => {},
+    })
+  }
+  const destination = pino.destination({ dest: config.file ?? 2, sync: true, mkdir: true })
+  const logger = pino(
+    {
+      level: config.level,
+      base: { pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  )
+  return Object.assign(logger as unknown as Logger, {
+    reopen(): void {
+      if (config.file !== undefined) destination.reopen()
+    },
+  })
+}

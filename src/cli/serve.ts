@@ -1,0 +1,59 @@
+import { type LoadOptions, loadConfig } from '../config/load.js'
+import { startNode } from '../node.js'
+import { EXIT } from './exit-codes.js'
+import { createLogger } from './logger.js'
+import { printError } from './print.js'
+
+/** Time to stop before the process ends whatever is still open. */
+const STOP_LIMIT_MS = 4500
+
+/**
+ * Serves a node until SIGINT or SIGTERM; resolves with the exit code. Configuration mistakes are told before anything is
+ * started or changed.
+ */
+export async function serve(options: LoadOptions): Promise<number> {
+  let config: Awaited<ReturnType<typeof loadConfig>>
+  try {
+    config = await loadConfig(options)
+  } catch (error) {
+    printError(error)
+    return EXIT.config
+  }
+  const log = createLogger(config.logging)
+  for (const warning of config.warnings) log.warn(warning)
+  process.on('SIGHUP', () => log.reopen())
+  const stopped = untilStopped()
+  let node: Awaited<ReturnType<typeof startNode>>
+  try {
+    node = await startNode(config, log)
+  } catch (error) {
+    printError(error)
+    return EXIT.failed
+  }
+  const names = config.managers.map((manager) => `${manager.name} (${manager.type})`)
+  log.info(`ready: ${node.url} · managers ${names.join(', ') || 'none'} · jobs in ${config.stagingDirectory}`)
+  const signal = await stopped
+  log.info(`${signal}: stopping; running jobs go on`)
+  const limit = setTimeout(() => {
+    log.warn('not everything could be closed in time')
+    process.exit(EXIT.ok)
+  }, STOP_LIMIT_MS)
+  await node.close()
+  clearTimeout(limit)
+  log.info('stopped')
+  return EXIT.ok
+}
+
+/** The first signal asks for a clean stop, a second one ends the process at once. */
+function untilStopped(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let seen = false
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (seen) process.exit(EXIT.interrupted)
+      seen = true
+      resolve(signal)
+    }
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+  })
+}

@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import chalk from 'chalk'
+import { messageOf } from '../lib/errors.js'
+import { EXIT } from './exit-codes.js'
+import { runTryJob } from './try-job.js'
+import { freePortFrom, setUpTryNode, type TryNode } from './try-setup.js'
+
+const USUAL_PORT = 8913
+const START_LIMIT_MS = 20_000
+
+/**
+ * `npm start`: a node in ./.magnetar, served by the real server as its own process, proved by a real job. With `--once`
+ * it ends there; else the server stays until Ctrl-C.
+ */
+export async function tryOut(argv: readonly string[], root: string): Promise<number> {
+  const unknown = argv.find((word) => word !== '--once')
+  if (unknown !== undefined) {
+    process.stderr.write(`npm start takes only --once (npm start -- --once), not ${unknown}\n`)
+    return EXIT.usage
+  }
+  const directory = path.join(root, '.magnetar')
+  const node = await setUpTryNode(directory)
+  done(
+    `a node is set up in ${path.relative(process.cwd(), directory) || '.'}/ (nothing else was changed, no root needed)`,
+  )
+  done(`jobs run ${node.manager === 'slurm' ? 'on Slurm' : 'on this machine'}: ${node.why}`)
+
+  const port = await freePortFrom(USUAL_PORT)
+  const url = `http://127.0.0.1:${port}/`
+  const server = startServer(node, port)
+  // Ctrl-C reaches the server too: it stops by itself, we only wait for it.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => server.kill('SIGTERM'))
+  try {
+    await untilReady(server, url, node)
+    done(`serving ${url}${port === USUAL_PORT ? '' : ` (port ${USUAL_PORT} is taken)`}`)
+    const report = await sendJob(url, node)
+    if (report !== EXIT.ok || argv.includes('--once')) return report
+    sayWhatNext(url, node, directory)
+    await once(server, 'exit')
+    process.stdout.write('\nStopped. Jobs that still run go on, and the next start takes them up again.\n')
+    return EXIT.ok
+  } catch (error) {
+    process.stderr.write(`${chalk.red('✖')} ${messageOf(error)}\n`)
+    return EXIT.failed
+  } finally {
+    if (server.exitCode === null && server.signalCode === null) {
+      server.kill('SIGTERM')
+      await once(server, 'exit')
+    }
+  }
+}
+
+function startServer(node: TryNode, port: number): ChildProcess {
+  const log = openSync(node.logFile, 'a', 0o600)
+  const program = fileURLToPath(new URL('../../bin/magnetar.js', import.meta.url))
+  const args = [
+    program,
+    'serve',
+    '--config',
+    node.configDirectory,
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+  ]
+  const server = spawn(process.execPath, args, { stdio: ['ignore', log, log] })
+  closeSync(log)
+  return server
+}
+
+async function untilReady(server: ChildProcess, url: string, node: TryNode): Promise<void> {
+  const deadline = Date.now() + START_LIMIT_MS
+  for (;;) {
+    if (server.exitCode !== null || server.signalCode !== null)
+      throw new Error(`the server did not start:\n${lastLines(node.logFile)}`)
+    const answer = await fetch(`${url}healthz`, {
+      headers: { authorization: `Bearer ${node.token}` },
+      signal: AbortSignal.timeout(2000),
+    }).catch(() => undefined)
+    if (answer?.ok) return
+    if (Date.now() > deadline)
+      throw new Error(`the server does not answer on ${url}:\n${lastLines(node.logFile)}`)
+    await sleep(20)
+  }
+}
+
+async function sendJob(url: string, node: TryNode): Promise<number> {
+  process.stdout.write('  a job: ')
+  let first = true
+  const report = await runTryJob(url, node.token, (status) => {
+    process.stdout.write(first ? status : ` → ${status}`)
+    first = false
+  })
+  process.stdout.write(`   ${chalk.dim(`${(report.ms / 1000).toFixed(1)} s`)}\n`)
+  if (report.problem) {
+    process.stderr.write(
+      `${chalk.red('✖')} the job did not end well: ${report.problem}\n  The server's log is ${node.logFile}\n`,
+    )
+    return EXIT.failed
+  }
+  for (const line of report.output.trimEnd().split('\n'))
+    process.stdout.write(`    ${chalk.dim('|')} ${line}\n`)
+  done('a real job ran through it')
+  return EXIT.ok
+}
+
+function sayWhatNext(url: string, node: TryNode, directory: string): void {
+  const here = (file: string): string => path.relative(process.cwd(), file) || '.'
+  const token = `$(cat ${here(path.join(node.configDirectory, 'token'))})`
+  process.stdout.write(`
+${chalk.bold('What next')}
+  Ask it something     curl -H "Authorization: Bearer ${token}" ${url}healthz
+  Watch it work        tail -f ${here(node.logFile)}
+  Let Galaxy use it    a destination with runner pulsar_rest, url ${url}
+                       and private_token ${token}; default_file_action transfer
+  Change it            ${here(path.join(node.configDirectory, 'app.yml'))} is written anew at each start; docs/options.md lists what it can
+                       hold. Serve a directory of your own with: node bin/magnetar.js serve --config DIRECTORY
+  Remove it            rm -r ${here(directory)}
+
+${chalk.bold('Ctrl-C')} stops the server.
+`)
+}
+
+function lastLines(file: string): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-5).join('\n')
+}
+
+function done(text: string): void {
+  process.stdout.write(`${chalk.green('✔')} ${text}\n`)
+}

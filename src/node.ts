@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { NodeConfig } from './config/types.js'
+import { createHttpServer } from './http/server.js'
+import { openManager, type RunningManager } from './jobs/manager.js'
+import { startMonitor } from './jobs/monitor.js'
+import { MagnetarError, messageOf } from './lib/errors.js'
+import { makeDirectories } from './lib/fs.js'
+import type { Logger } from './lib/log.js'
+import { createScheduler, createSlurmService, isLocal } from './schedulers/index.js'
+import type { Store } from './store/store.js'
+
+/** The release whose protocol we speak; clients compare it (pulsar/web/routes.py, setup answer). */
+export const PULSAR_VERSION = '0.16.0'
+
+const STOP_GRACE_MS = 3000
+
+export interface RunningNode {
+  readonly url: string
+  readonly managers: readonly RunningManager[]
+  /** Stops accepting, lets requests finish for up to 3 s, leaves running jobs alone. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Puts a node together from its configuration and serves it: the one place where the rooms meet. What was taken is released
+ * again when a later part fails.
+ * @throws MagnetarError when a part cannot start
+ */
+export async function startNode(config: NodeConfig, log: Logger): Promise<RunningNode> {
+  const releasers: (() => Promise<void> | void)[] = []
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      for (const release of releasers.reverse()) {
+        await Promise.resolve()
+          .then(release)
+          .catch((error: unknown) => log.error({ err: error }, `while stopping: ${messageOf(error)}`))
+      }
+    })()
+    return closing
+  }
+  try {
+    const store = await openStore(config)
+    releasers.push(() => store.close())
+    const slurm = createSlurmService({ log })
+    releasers.push(() => slurm.close())
+    const managers: RunningManager[] = []
+    for (const manager of config.managers) {
+      const opened = await openManager({
+        config: manager,
+        version: PULSAR_VERSION,
+        scheduler: createScheduler(manager, { log, slurm }),
+        returnCodeWaitMs: isLocal(manager) ? 0 : manager.returnCodeWaitMs,
+        metrics: config.jobMetrics,
+        store,
+        persistenceDirectory: config.persistenceDirectory,
+        log: config.managers.length > 1 ? log.child({ manager: manager.name }) : log,
+      })
+      releasers.push(() => opened.close())
+      await opened.load()
+      managers.push(opened)
+    }
+    const monitor = startMonitor(
+      managers.map((each) => each.context),
+      log,
+    )
+    releasers.push(() => monitor.stop())
+    const server = createHttpServer(
+      {
+        managers: new Map(managers.map((each) => [each.manager.name, each.manager])),
+        privateToken: config.privateToken,
+        version: PULSAR_VERSION,
+        cacheDirectory: config.fileCacheDirectory,
+        log,
+      },
+      config.server.sslPem === undefined ? {} : { tls: await readPem(config.server.sslPem) },
+    )
+    const address = await server.listen({ host: config.server.host, port: config.server.port })
+    releasers.push(() => server.close({ graceMs: STOP_GRACE_MS }))
+    for (const each of managers) {
+      each
+        .recover()
+        .catch((error: unknown) =>
+          log.error({ err: error }, `cannot take up earlier jobs: ${messageOf(error)}`),
+        )
+    }
+    const scheme = config.server.sslPem === undefined ? 'http' : 'https'
+    return { url: `${scheme}://${hostInUrl(config.server.host)}:${address.port}/`, managers, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openStore(config: NodeConfig): Promise<Store> {
+  if (config.persistenceDirectory === null) {
+    const { openMemoryStore } = await import('./store/memory-store.js')
+    return openMemoryStore()
+  }
+  await makeDirectories(config.persistenceDirectory)
+  const { openLevelStore } = await import('./store/level-store.js')
+  return openLevelStore(path.join(config.persistenceDirectory, 'magnetar-store'))
+}
+
+async function readPem(file: string): Promise<{ cert: Buffer; key: Buffer }> {
+  try {
+    const pem = await readFile(file)
+    return { cert: pem, key: pem }
+  } catch (error) {
+    throw new MagnetarError('CERTIFICATE_UNREADABLE', `cannot read ssl_pem ${file}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

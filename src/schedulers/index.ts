@@ -1,0 +1,80 @@
+/** The registry: which scheduler runs the jobs of a manager. A new one is a line here and its own file or folder. */
+import type { ManagerConfig } from '../config/types.js'
+import { MagnetarError } from '../lib/errors.js'
+import type { Logger } from '../lib/log.js'
+import { createLocalScheduler } from './local.js'
+import type { Scheduler } from './scheduler.js'
+import type { SlurmService } from './slurm/service.js'
+
+export interface SchedulerDeps {
+  readonly log: Logger
+  /** The one of this process (createSlurmService): all managers ask through it, so that one squeue serves them all. */
+  readonly slurm: SharedSlurm
+}
+
+/**
+ * The scheduler of a manager. Slurm's modules are loaded only when a manager needs them: they would cost every start.
+ * @throws MagnetarError SCHEDULER_UNSUPPORTED for types and plugins that this release does not have.
+ */
+export async function createScheduler(config: ManagerConfig, deps: SchedulerDeps): Promise<Scheduler> {
+  const log = deps.log.child({ manager: config.name })
+  switch (config.type) {
+    case 'queued_python':
+    case 'unqueued':
+      return createLocalScheduler({ limit: config.numConcurrentJobs }, log)
+    case 'queued_cli':
+      checkPlugins(config)
+      return createSlurm(config, deps, log)
+    case 'slurm':
+      return createSlurm(config, deps, log)
+    default:
+      throw unsupported(config, `type: ${config.type}`)
+  }
+}
+
+async function createSlurm(config: ManagerConfig, deps: SchedulerDeps, log: Logger): Promise<Scheduler> {
+  const { createSlurmScheduler } = await import('./slurm/slurm.js')
+  return createSlurmScheduler(config, await deps.slurm.open(), log)
+}
+
+/** LocalShell is what the real one takes when none is named (pulsar cli/__init__.py: DEFAULT_SHELL_PLUGIN). */
+function checkPlugins({ shellPlugin = 'LocalShell', ...config }: ManagerConfig): void {
+  if (shellPlugin !== 'LocalShell') throw unsupported(config, `shell_plugin: ${shellPlugin}`)
+  if (config.jobPlugin !== 'Slurm')
+    throw unsupported(config, `job_plugin: ${config.jobPlugin ?? '(not set)'}`)
+}
+
+function unsupported(config: { readonly name: string }, what: string): MagnetarError {
+  return new MagnetarError(
+    'SCHEDULER_UNSUPPORTED',
+    `manager ${config.name}: this release cannot run jobs with ${what}`,
+  )
+}
+
+/** Whether the manager's jobs run on this machine: their files show up at once. */
+export function isLocal({ type }: Pick<ManagerConfig, 'type'>): boolean {
+  return type === 'queued_python' || type === 'unqueued'
+}
+
+export interface SharedSlurm {
+  /** Makes the service when it is first asked for, and then always gives that one. */
+  open(): Promise<SlurmService>
+  close(): Promise<void>
+}
+
+/** The Slurm of this process; costs nothing before a manager needs it. */
+export function createSlurmService(options: {
+  readonly log: Logger
+  readonly env?: NodeJS.ProcessEnv
+}): SharedSlurm {
+  let service: Promise<SlurmService> | undefined
+  return {
+    open() {
+      service ??= import('./slurm/service.js').then(({ openSlurm }) => openSlurm(options))
+      return service
+    },
+    async close() {
+      await service?.then((opened) => opened.close())
+    },
+  }
+}

@@ -1,0 +1,125 @@
+/** The Slurm scheduler of one manager. */
+import type { Logger } from '../../lib/log.js'
+import { type RecoverRequest, type Scheduler, SchedulerDown, type Submission } from '../scheduler.js'
+import { untilAborted } from '../wait.js'
+import { NotAsked } from './breaker.js'
+import { isSlurmId } from './command.js'
+import { buildHeaders, type HeaderSource } from './headers.js'
+import { managerOptions } from './params.js'
+import { slurmPollIntervalMs } from './poll-interval.js'
+import { buildSbatch, parseSbatch } from './sbatch.js'
+import { buildScancel, parseScancel } from './scancel.js'
+import type { SlurmService } from './service.js'
+import { slurmIdsFromStarted } from './started-ids.js'
+import type { JobIdentity } from './state-query.js'
+import { reportOf } from './states.js'
+
+/** Jobs whose name and directory are remembered, to see that an id still means the same job; the oldest are forgotten. */
+const MAX_IDENTITIES = 10_000
+
+export function createSlurmScheduler(manager: HeaderSource, service: SlurmService, log: Logger): Scheduler {
+  const identities = new Map<string, JobIdentity>()
+  /** Jobs whose sbatch gave no answer: it may have submitted them. */
+  const uncertain = new Set<string>()
+  const client = {}
+  for (const name of managerOptions(manager.jobParameters).unknown) {
+    log.warn(
+      `job_${name} is no option of Slurm that Magnetar knows; it is ignored. Known: job_time, job_ncpus, job_partition, and sbatch options as "job_--mem"`,
+    )
+  }
+
+  function remember(externalId: string, { name, workingDirectory }: Submission): string {
+    identities.set(externalId, { name, workingDirectory })
+    for (const oldest of identities.keys()) {
+      if (identities.size <= MAX_IDENTITIES) break
+      identities.delete(oldest)
+    }
+    return externalId
+  }
+
+  /** Ids of jobs whose sbatch was never answered or recorded: from J/started, else by name and directory in the queue. */
+  async function find(jobs: readonly Submission[], signal: AbortSignal): Promise<Map<string, string>> {
+    const found = await slurmIdsFromStarted(jobs, signal)
+    const rest = jobs.filter(({ jobId }) => !found.has(jobId))
+    if (rest.length === 0) return found
+    const live = new Map<string, string>()
+    for (const record of await untilAborted(service.stateQuery.list(), signal)) {
+      const state = reportOf(record)?.state
+      // An ended one of the same name may be from an earlier life of the job id; had ours ended, J/started would be there.
+      if (state === 'ended') continue
+      live.set(`${record.name}\0${record.workingDirectory ?? ''}`, record.baseId)
+    }
+    for (const job of rest) {
+      const id = live.get(`${job.name}\0${job.workingDirectory}`)
+      if (id !== undefined) found.set(job.jobId, id)
+    }
+    return found
+  }
+
+  return {
+    headers(job, params) {
+      const { lines, droppedSpecification } = buildHeaders(job, params, manager)
+      if (droppedSpecification !== undefined) {
+        log.warn(
+          { job: job.jobId },
+          `the request's native specification "${droppedSpecification}" is ignored: the manager has its own`,
+        )
+      }
+      return lines
+    },
+    async submit(job, signal) {
+      if (uncertain.has(job.jobId)) {
+        const id = (await find([job], signal)).get(job.jobId)
+        uncertain.delete(job.jobId)
+        if (id !== undefined) return remember(id, job)
+      }
+      try {
+        return remember(parseSbatch(await service.run(buildSbatch(job), signal)), job)
+      } catch (error) {
+        if (error instanceof SchedulerDown && !(error instanceof NotAsked)) uncertain.add(job.jobId)
+        throw error
+      }
+    },
+    async states(externalIds, signal) {
+      const jobs = new Map(externalIds.map((id) => [id, identities.get(id)]))
+      const reports = await untilAborted(service.stateQuery.ask(client, jobs), signal)
+      for (const [id, { state }] of reports) {
+        if (state === 'ended' || state === 'gone') identities.delete(id)
+      }
+      return reports
+    },
+    async cancel(externalId, signal) {
+      if (!isSlurmId(externalId)) return
+      const problem = parseScancel(await service.run(buildScancel(externalId), signal))
+      if (problem) log.warn({ externalId }, `scancel: ${problem}`)
+    },
+    async recover(jobs, signal) {
+      const recovered = new Map<string, string>()
+      const lost: RecoverRequest[] = []
+      for (const job of jobs) {
+        if (job.externalId === undefined) lost.push(job)
+        else recovered.set(job.jobId, remember(job.externalId, job))
+      }
+      const found = await find(lost, signal)
+      for (const job of lost) {
+        const id = found.get(job.jobId)
+        if (id !== undefined) recovered.set(job.jobId, remember(id, job))
+      }
+      return recovered
+    },
+    // Slurm tells nothing by itself.
+    onChange: () => () => {},
+    pollIntervalMs: (youngestAgeMs) => slurmPollIntervalMs(youngestAgeMs, service.submitsPerSecond()),
+    async probe(signal) {
+      try {
+        return await untilAborted(service.probe(), signal)
+      } catch (error) {
+        if (!(error instanceof SchedulerDown)) throw error
+        return { ok: false, summary: 'slurm', detail: error.message }
+      }
+    },
+    async close() {
+      service.stateQuery.forget(client)
+    },
+  }
+}

@@ -1,0 +1,38 @@
+/** Slurm ids that the job scripts themselves have written (J/started). */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf, messageOf } from '../../lib/errors.js'
+import { limitConcurrency } from '../../lib/exec.js'
+import { SchedulerDown, type Submission } from '../scheduler.js'
+import { parseStarted, STARTED_FILE } from '../started-file.js'
+
+const MAX_READING = 16
+
+/** Job id → Slurm id, for the jobs whose script has begun. @throws SchedulerDown when a file is there but cannot be read. */
+export async function slurmIdsFromStarted(
+  jobs: readonly Submission[],
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  const limited = limitConcurrency(MAX_READING)
+  await Promise.all(
+    jobs.map(({ jobId, directory }) =>
+      limited(async () => {
+        signal.throwIfAborted()
+        const id = parseStarted(await readIfThere(join(directory, STARTED_FILE)))?.slurmJobId
+        if (id !== undefined) found.set(jobId, id)
+      }),
+    ),
+  )
+  return found
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return ''
+    throw new SchedulerDown(`cannot read ${path}: ${messageOf(error)}`)
+  }
+}
