@@ -50,7 +50,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       const opened = await openManager({
         config: manager,
         version: PULSAR_VERSION,
-        scheduler: createScheduler(manager, { log, slurm }),
+        scheduler: await createScheduler(manager, { log, slurm }),
         returnCodeWaitMs: isLocal(manager) ? 0 : manager.returnCodeWaitMs,
         metrics: config.jobMetrics,
         store,
@@ -103,9 +103,9 @@ async function openStore(config: NodeConfig): Promise<Store> {
   return openLevelStore(path.join(config.persistenceDirectory, 'magnetar-store'))
 }
 
-async function readPem(file: string): Promise<{ cert: Buffer; key: Buffer }> {
+async function readPem(file: string): Promise<{ cert: string; key: string }> {
   try {
-    const pem = await readFile(file)
+    const pem = await readFile(file, 'utf8')
     return { cert: pem, key: pem }
   } catch (error) {
     throw new MagnetarError('CERTIFICATE_UNREADABLE', `cannot read ssl_pem ${file}: ${messageOf(error)}`, {

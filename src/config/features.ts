@@ -17,7 +17,7 @@ export const FEATURES = {
   drmaa: 'this release does not submit through DRMAA; type: slurm submits to Slurm without it',
   condor: 'this release does not submit to HTCondor',
   coexecution: 'this release does not write jobs for another container to run',
-  cli: 'of job plugins this release has Slurm, of shell plugins LocalShell',
+  cli: 'of job plugins this release has only Slurm, of shell plugins only LocalShell',
 } as const satisfies Record<string, string>
 
 export type Feature = keyof typeof FEATURES

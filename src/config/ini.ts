@@ -17,7 +17,7 @@ export interface IniFile {
 export const EMPTY_INI: IniFile = { file: '', defaults: new Map(), sections: new Map() }
 
 const SECTION = /^\[(.+)\]/
-const OPTION = /^(.*?)\s*[=:]\s*(.*)$/s
+const DELIMITER = /[=:]/
 
 /**
  * Reads an ini file as Python's configparser.ConfigParser does (RawConfigParser._read with its default settings): keys in
@@ -46,19 +46,19 @@ export function parseIni(text: string, file: string, problems: Problems): IniFil
   }
 
   function openOption(line: string, place: Place): void {
-    const match = OPTION.exec(line)
-    const name = match?.[1]?.toLowerCase()
+    const at = line.search(DELIMITER)
+    const name = line.slice(0, Math.max(at, 0)).trimEnd().toLowerCase()
     if (!section) {
       problems.error(place, '', 'there is no [section] line above this line')
       return
     }
-    if (!match || !name) {
+    if (name === '') {
       problems.error(place, '', 'expected "key = value", "[section]" or a comment (# or ;)')
       return
     }
     if (section.has(name))
       problems.error(place, name, 'the option is there twice in its section', 'remove one of the two')
-    section.set(name, { text: match[2] ?? '', line: place.line ?? 0 })
+    section.set(name, { text: line.slice(at + 1).trimStart(), line: place.line ?? 0 })
     key = name
   }
 

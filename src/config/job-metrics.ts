@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { type ConfigNode, describeNode, isNull } from './node.js'
 import type { Place, Problems } from './problems.js'
 import { readConfigFile } from './read-file.js'
+import { readYaml } from './read-yaml.js'
 import type { MetricPluginConfig } from './types.js'
 
 const PLUGINS = [
@@ -37,19 +38,18 @@ export async function readJobMetrics(
   const content = await readConfigFile({ path }, signal)
   if (content === undefined) return [{ type: 'core', options: {} }]
   const written = YAML_NAME.test(path)
-    ? await readYaml(content, path, problems)
-    : await readXml(content, path, problems)
+    ? await readYamlPlugins(content, path, problems)
+    : await readXmlPlugins(content, path, problems)
   return written.flatMap((plugin) => checkPlugin(plugin, problems))
 }
 
-async function readXml(content: string, path: string, problems: Problems): Promise<WrittenPlugin[]> {
+async function readXmlPlugins(content: string, path: string, problems: Problems): Promise<WrittenPlugin[]> {
   const { readMetricsXml } = await import('./job-metrics-xml.js')
   return readMetricsXml(content, path, problems)
 }
 
-async function readYaml(content: string, path: string, problems: Problems): Promise<WrittenPlugin[]> {
-  const { parseYaml } = await import('./yaml.js')
-  const node = parseYaml(content, path, problems)
+async function readYamlPlugins(content: string, path: string, problems: Problems): Promise<WrittenPlugin[]> {
+  const node = await readYaml(content, path, problems)
   if (node === undefined) return []
   if (node.kind === 'sequence') return node.items.flatMap((item) => readItem(item, problems))
   problems.error(

@@ -64,7 +64,7 @@ function openUwsgi(ini: IniFile): Uwsgi {
 function readUwsgiAddress(uwsgi: Uwsgi, problems: Problems): { host: string; port: number } | undefined {
   for (const key of ['http', 'http-socket'] as const) {
     const node = uwsgi.node(key)
-    if (!node || node.kind !== 'scalar') continue
+    if (node?.kind !== 'scalar') continue
     const address = parseListenAddress(node.text)
     if (address) return address
     problems.error(node.place, uwsgi.nameOf(key), `expected host:port or :port, found ${describeNode(node)}`)

@@ -1,12 +1,11 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { EMPTY_INI, type IniFile, parseIni, readIniSection } from './ini.js'
-import { jsonNode } from './json.js'
 import type { LoadOptions } from './load.js'
 import { type ConfigNode, isNull, type MappingNode, textNode } from './node.js'
 import type { Problems } from './problems.js'
 import { readConfigFile, readRequiredFile } from './read-file.js'
+import { readYaml } from './read-yaml.js'
 import type { Entries } from './section.js'
-import { parseYaml } from './yaml.js'
 
 export interface Sources {
   readonly ini: IniFile
@@ -22,11 +21,12 @@ export async function readSources(options: LoadOptions, problems: Problems): Pro
   const entries = new Map<string, ConfigNode>()
   let ini = EMPTY_INI
   if (options.appConfBase64 !== undefined) {
+    const { jsonNode } = await import('./json.js')
     addAll(entries, jsonNode(options.appConfBase64, '--app_conf_base64', problems))
   } else if (options.appConfPath !== undefined) {
     const path = resolve(options.cwd, options.appConfPath)
     if (options.iniPath !== undefined) ini = await readIni(options, entries, problems)
-    addAll(entries, readApp(await readRequiredFile({ path }, options.signal), path, problems))
+    addAll(entries, await readApp(await readRequiredFile({ path }, options.signal), path, problems))
   } else {
     ini = await readIni(options, entries, problems)
     await readAppOfIni(options, ini, entries, problems)
@@ -74,26 +74,32 @@ async function readAppOfIni(
     const reference = { path, namedAt: named.place, key: 'app_config' }
     const sample = `${path}.sample`
     const content = await readConfigFile(reference, options.signal)
-    if (content !== undefined) return addAll(entries, readApp(content, path, problems))
+    if (content !== undefined) {
+      addAll(entries, await readApp(content, path, problems))
+      return
+    }
     const sampleContent = await readConfigFile({ path: sample }, options.signal)
     if (sampleContent === undefined) await readRequiredFile(reference, options.signal)
     else {
       problems.warn(named.place, `${path} does not exist: ${basename(sample)} beside it is used`)
-      addAll(entries, readApp(sampleContent, sample, problems))
+      addAll(entries, await readApp(sampleContent, sample, problems))
     }
     return
   }
   const path = join(dirname(ini.file), 'app.yml')
   const content = await readConfigFile({ path }, options.signal)
-  if (content !== undefined) return addAll(entries, readApp(content, path, problems))
+  if (content !== undefined) {
+    addAll(entries, await readApp(content, path, problems))
+    return
+  }
   problems.warn(
     undefined,
     `${path} does not exist: everything is as by default, and there is no private token`,
   )
 }
 
-function readApp(content: string, file: string, problems: Problems): MappingNode | undefined {
-  const node = parseYaml(content, file, problems)
+async function readApp(content: string, file: string, problems: Problems): Promise<MappingNode | undefined> {
+  const node = await readYaml(content, file, problems)
   if (node === undefined || isNull(node)) return undefined
   if (node.kind === 'mapping') return node
   const found = node.kind === 'sequence' ? 'a list' : 'a single value'

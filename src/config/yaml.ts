@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module'
 import type * as Yaml from 'yaml'
-import { messageOf } from '../lib/errors.js'
 import type { ConfigNode, MappingNode, ScalarNode } from './node.js'
 import type { Place, Problems } from './problems.js'
 import { describeYamlError } from './yaml-errors.js'
 import { resolvePlainScalar } from './yaml-scalars.js'
+
+// After the first few come their consequences.
+const MAX_ERRORS = 5
 
 /**
  * Reads a YAML file as Python's yaml.safe_load does (see yaml-scalars.ts), keeping lines and the written text of scalars.
@@ -27,7 +29,7 @@ export function parseYaml(text: string, file: string, problems: Problems): Confi
       // 'silent' would also keep quiet about a second document.
       logLevel: 'error',
     })
-    for (const error of document.errors) {
+    for (const error of document.errors.slice(0, MAX_ERRORS)) {
       const place = { file, line: lines.linePos(error.pos[0]).line }
       const { message, fix } = describeYamlError(error.code)
       problems.error(place, '', message, fix)
@@ -36,12 +38,9 @@ export function parseYaml(text: string, file: string, problems: Problems): Confi
     const node = createConverter(yaml, document, lines, file, problems)(document.contents, { file, line: 1 })
     return problems.issues.length > before ? undefined : node
   } catch (error) {
-    // A file nested a million levels deep ends here.
-    problems.error(
-      { file },
-      '',
-      `cannot be read as YAML (${error instanceof RangeError ? 'nested too deeply' : messageOf(error)})`,
-    )
+    // A file nested thousands of levels deep ends here. Other messages of the library can quote the file.
+    const reason = error instanceof RangeError ? 'it is nested too deeply' : 'it confuses the YAML reader'
+    problems.error({ file }, '', `cannot be read: ${reason}`)
     return undefined
   }
 }
@@ -86,7 +85,10 @@ function createConverter(
   function convertAlias(alias: Yaml.Alias, place: Place): ConfigNode {
     const target = alias.resolve(document)
     if (target !== undefined && !open.has(target)) return convert(target, place)
-    problems.error(place, '', 'an alias (*name) refers to a value that contains it')
+    if (target === undefined) {
+      const { message, fix } = describeYamlError('BAD_ALIAS')
+      problems.error(place, '', message, fix)
+    } else problems.error(place, '', 'an alias (*name) refers to a value that contains it')
     return nullNode(place)
   }
 

@@ -32,6 +32,29 @@ export async function writeBody(request: IncomingMessage, fd: number): Promise<n
   }
 }
 
+/**
+ * The whole body of a request that announced `declared` bytes, few enough to be held.
+ * @throws MagnetarError UPLOAD_INCOMPLETE
+ */
+export function readBody(request: IncomingMessage, declared: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    if (request.destroyed && !request.complete) return void reject(incomplete(request, 0))
+    request.on('error', () => {})
+    request.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      bytes += chunk.length
+    })
+    request.on('end', () =>
+      bytes === declared ? resolve(Buffer.concat(chunks)) : reject(incomplete(request, bytes)),
+    )
+    request.on('close', () => {
+      if (!request.complete) reject(incomplete(request, bytes))
+    })
+  })
+}
+
 function incomplete(request: IncomingMessage, bytes: number): MagnetarError {
   const declared = request.headers['content-length']
   const wanted = declared === undefined ? 'before its last chunk' : `of the ${declared} it announced`

@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { createForWrite, type OpenFile, openForRead } from '../lib/confined-file.js'
+import { disk } from '../jobs/disk/disk.js'
+import type { OpenFile } from '../lib/confined-file.js'
 import { errnoOf, MagnetarError } from '../lib/errors.js'
 import { createKeyedLock } from '../lib/keyed-lock.js'
 
@@ -52,8 +53,7 @@ export function createFileCache(directory: string): FileCache {
     const name = claimOf(token)
     const claimed = await statIfThere(path.join(await root(), name))
     if (claimed && Date.now() - claimed.mtimeMs < CLAIM_EXPIRES_MS) return false
-    const file = await createForWrite(await root(), [name], 0o600)
-    await file.commit({ sync: true })
+    await disk.storeFile(await root(), [name], new Uint8Array(), { mode: 0o600, sync: true })
     return true
   }
 
@@ -77,7 +77,7 @@ export function createFileCache(directory: string): FileCache {
     async open(token) {
       if (!TOKEN.test(token))
         throw new MagnetarError('BAD_REQUEST', 'parameter cache_token is not a token of the file cache')
-      return openForRead(await root(), [token])
+      return disk.openForRead(await root(), [token])
     },
   }
 }

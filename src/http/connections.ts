@@ -21,6 +21,7 @@ interface Connection {
 }
 
 const SWEEP_MS = 200
+const LINGER_MS = 1000
 
 /**
  * Keeps slow, half-open and far too many connections from holding the server: Node bounds the header bytes of each
@@ -60,7 +61,7 @@ export function createConnections(limits: ConnectionLimits): Connections {
     }
     sendRawError(socket, error)
     // The client may be in the middle of sending: closing now could cost it the answer.
-    const linger = setTimeout(() => socket.destroy(), 2000)
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS)
     linger.unref()
     socket.once('close', () => clearTimeout(linger))
   }

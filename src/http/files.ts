@@ -1,8 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { disk } from '../jobs/disk/disk.js'
 import type { JobFilePath } from '../jobs/types.js'
-import { makeParents, openForRead, writeWhole } from '../lib/confined-file.js'
-import { sendFile } from './send-file.js'
+import { SMALL_FILE_BYTES, sendFile } from './send-file.js'
 import type { Exchange, Reply, Route } from './types.js'
 import { receiveFile } from './upload.js'
 
@@ -25,7 +25,7 @@ async function upload(exchange: Exchange): Promise<Reply> {
   const cached = cacheToken ? await exchange.cache.open(cacheToken) : undefined
   try {
     const { base, components } = await manager.uploadPath(jobId, type, name)
-    if (cached) await writeWhole(base, components, cached.fd)
+    if (cached) await disk.copyFile(base, components, cached.fd)
     else await receiveFile(exchange, base, components)
     return pathReply({ base, components })
   } finally {
@@ -40,7 +40,7 @@ async function download(exchange: Exchange): Promise<Reply> {
     query.get('type') ?? 'output',
     query.require('name'),
   )
-  await sendFile(exchange, await openForRead(base, components))
+  await sendFile(exchange, await disk.readSmallFile(base, components, SMALL_FILE_BYTES))
   return 'sent'
 }
 
@@ -50,7 +50,7 @@ async function tellPath({ manager, jobId, query }: Exchange): Promise<Reply> {
   const name = query.require('name')
   if (DOWNLOAD_TYPES.has(type)) return pathReply(manager.downloadPath(jobId, type, name))
   const found = await manager.uploadPath(jobId, type, name)
-  await makeParents(found.base, found.components)
+  await disk.makeParents(found.base, found.components)
   return pathReply(found)
 }
 

@@ -50,7 +50,12 @@ export function createRequestHandler(node: HttpNode, routes: readonly Route[]): 
       startedMs: performance.now(),
       path: undefined,
       jobId: undefined,
+      finished: false,
     }
+    response.once('finish', () => {
+      // Also emitted when the connection was cut while the answer waited to be taken.
+      context.finished = !request.socket.destroyed
+    })
     response.once('close', () => logRequest(node.log, context))
     try {
       const { match, exchange } = open(context)
@@ -71,6 +76,8 @@ interface Context {
   readonly startedMs: number
   path: string | undefined
   jobId: string | undefined
+  /** All of the answer was taken by the kernel. */
+  finished: boolean
 }
 
 function makeExchange(
@@ -150,7 +157,7 @@ function logRequest(log: Logger, context: Context): void {
       receivedBytes: tally.receivedBytes,
       sentBytes: tally.sentBytes,
     },
-    response.writableFinished ? 'request' : 'request cut off',
+    context.finished ? 'request' : 'request cut off',
   )
 }
 

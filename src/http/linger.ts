@@ -5,6 +5,8 @@ const SMALL_BODY_BYTES = 64 * 1024
 /** How much of an unwanted body is read and thrown away, and for how long, so that its sender gets to see the answer. */
 const LINGER_BYTES = 256 * 1024 * 1024
 const LINGER_MS = 30_000
+/** A client that waits for 100 Continue and gets a final answer most likely sends no body. */
+const LINGER_EXPECTING_MS = 1000
 
 /**
  * Ends a response whose Content-Length is set, also when the body of the request has not been read. Closing then would make the
@@ -31,7 +33,7 @@ export function endResponse(request: IncomingMessage, response: ServerResponse, 
     request.off('end', finish)
     if (!response.writableEnded) response.end()
   }
-  const timer = setTimeout(finish, LINGER_MS)
+  const timer = setTimeout(finish, request.headers.expect === undefined ? LINGER_MS : LINGER_EXPECTING_MS)
   timer.unref()
   request.removeAllListeners('data')
   request.on('error', () => {})

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
-import type { OpenFile } from '../lib/confined-file.js'
+import type { ReadFile } from '../lib/confined-file.js'
 import { type ByteRange, parseRange } from './range.js'
 import type { Exchange } from './types.js'
 
@@ -10,7 +10,8 @@ const BUFFER_BYTES = 512 * 1024
 /** With many downloads at once, so that slow readers cannot hold much memory. */
 const CROWD = 16
 const CROWD_BUFFER_BYTES = 64 * 1024
-const SMALL_FILE_BYTES = 64 * 1024
+/** Files up to this size come with their content: one task for the disk, one write to the client. */
+export const SMALL_FILE_BYTES = 64 * 1024
 const MAX_SPARE_BUFFERS = 8
 
 const readAsync = promisify(fs.read) as unknown as (
@@ -25,11 +26,17 @@ let downloads = 0
 const spare: Buffer[] = []
 
 /**
- * Answers with an open file, or the part of it that Range asks for (one range; several get the whole file), or for HEAD with the
+ * Answers with a file, or the part of it that Range asks for (one range; several get the whole file), or for HEAD with the
  * headers alone. Sends no byte beyond the announced Content-Length when the file grows, and cuts the connection when it
  * shrinks, so that the client sees a short body instead of a wrong one. Closes the file.
  */
-export async function sendFile(exchange: Exchange, file: OpenFile): Promise<void> {
+export async function sendFile(exchange: Exchange, file: ReadFile): Promise<void> {
+  if ('content' in file) {
+    const range = writeHeaders(exchange, file.size)
+    exchange.tally.sentBytes = range ? range.end - range.start : 0
+    exchange.response.end(range ? file.content.subarray(range.start, range.end) : undefined)
+    return
+  }
   downloads++
   try {
     const range = writeHeaders(exchange, file.size)
@@ -71,13 +78,6 @@ function writeHeaders(exchange: Exchange, size: number): ByteRange | undefined {
 async function sendRange(exchange: Exchange, fd: number, range: ByteRange): Promise<void> {
   const { response, tally } = exchange
   const length = range.end - range.start
-  if (length <= SMALL_FILE_BYTES) {
-    const buffer = Buffer.allocUnsafeSlow(length)
-    if (!(await fill(fd, buffer, range.start))) return cut(exchange, range.start)
-    tally.sentBytes = length
-    response.end(buffer)
-    return
-  }
   const size = Math.min(length, downloads > CROWD ? CROWD_BUFFER_BYTES : BUFFER_BYTES)
   const buffers: [Buffer, Buffer] = [takeBuffer(size), takeBuffer(size)]
   const writer = createWriter(response)

@@ -1,11 +1,14 @@
-import { createForWrite } from '../lib/confined-file.js'
-import { writeBody } from './body.js'
+import { disk } from '../jobs/disk/disk.js'
+import { readBody, writeBody } from './body.js'
 import type { Exchange } from './types.js'
 
 export interface UploadOptions {
   readonly mode?: number
   readonly sync?: boolean
 }
+
+/** Bodies up to this size are collected and stored by one task of the disk. */
+const SMALL_BODY_BYTES = 64 * 1024
 
 /**
  * Stores the body of a request as base/components: under a temporary name in the same directory, and only when it is complete
@@ -21,13 +24,22 @@ export async function receiveFile(
   components: readonly string[],
   options: UploadOptions = {},
 ): Promise<void> {
-  const file = await createForWrite(base, components, options.mode)
+  const { request, tally } = exchange
+  const declared = request.headers['content-length']
+  if (declared !== undefined && Number(declared) <= SMALL_BODY_BYTES) {
+    exchange.continueBody()
+    const body = await readBody(request, Number(declared))
+    tally.receivedBytes = body.length
+    await disk.storeFile(base, components, body, options)
+    return
+  }
+  const file = await disk.openNewFile(base, components, options.mode)
   try {
     exchange.continueBody()
-    exchange.tally.receivedBytes = await writeBody(exchange.request, file.fd)
+    tally.receivedBytes = await writeBody(request, file.fd)
   } catch (error) {
-    await file.discard()
+    await disk.discardNewFile(file)
     throw error
   }
-  await file.commit({ sync: options.sync ?? false })
+  await disk.commitNewFile(file, options.sync)
 }

@@ -1,5 +1,5 @@
-import { writeFlagIfThere } from './directory.js'
-import { changeStatus, directoryOf, type ManagerContext, recordOf } from './job.js'
+import { disk } from './disk/disk.js'
+import { changeStatus, type ManagerContext, recordOf } from './job.js'
 import { activeKey } from './record.js'
 import { stopJob } from './stop.js'
 import { isDone } from './transitions.js'
@@ -25,10 +25,8 @@ export async function cancelJob(context: ManagerContext, jobId: string): Promise
     job.stopping = false
     throw error
   }
-  const directory = directoryOf(context, jobId)
   changeStatus(context, job, 'cancelled')
-  await writeFlagIfThere(directory, 'cancelled', true)
-  await writeFlagIfThere(directory, 'final_status', 'cancelled')
+  await disk.writeFlags(job.directory.path, { cancelled: true })
   // While its launch is under way there is no external id yet: the launch then stops it as soon as there is one.
   if (job.externalId !== undefined) await stopJob(context, job)
 }

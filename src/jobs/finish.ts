@@ -1,9 +1,6 @@
-import path from 'node:path'
-import { errnoOf } from '../lib/errors.js'
-import { exists, removeFile, writeSmallFile } from '../lib/fs.js'
-import { readReturnCode, writeFlagIfThere } from './directory.js'
-import { changeStatus, type Job, type ManagerContext, recordOf, removeFromIndex } from './job.js'
-import { activeKey, endedKey } from './record.js'
+import { disk } from './disk/disk.js'
+import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
+import { activeKey, endedKey, type JobRecord } from './record.js'
 import { isDone } from './transitions.js'
 import type { JobStatus } from './types.js'
 
@@ -21,21 +18,9 @@ export interface JobEnd {
  */
 export async function finishJob(context: ManagerContext, job: Job, end: JobEnd): Promise<void> {
   if (context.jobs.get(job.id) !== job || isDone(job.status)) return
-  const { directory } = job
-  if (end.reason) await ifThere(writeSmallFile(directory.stderr, `${end.reason}\n`))
-  if (end.exitCode !== undefined && (await readReturnCode(directory, true)) === undefined) {
-    await ifThere(writeSmallFile(directory.returnCode, `${end.exitCode}\n`))
-  }
-  await Promise.all([
-    writeFlagIfThere(directory, 'final_status', end.status === 'lost' ? 'failed' : end.status),
-    ifThere(writeSmallFile(path.join(directory.path, 'postprocessed'), '')),
-    removeFile(path.join(directory.path, 'submitted')),
-  ])
-  await forgetActive(
-    context,
-    job,
-    recordOf(job, { status: end.status, ...(end.reason === undefined ? {} : { reason: end.reason }) }),
-  )
+  await writeEnd(context, job, end.reason, end.exitCode)
+  const reason = end.reason === undefined ? {} : { reason: end.reason }
+  await forgetActive(context, job, recordOf(job, { status: end.status, ...reason }))
   changeStatus(context, job, end.status, end.reason)
 }
 
@@ -46,18 +31,22 @@ export async function settleStopped(
   exitCode: number | undefined,
 ): Promise<void> {
   if (context.jobs.get(job.id) !== job) return
-  if (
-    exitCode !== undefined &&
-    (await exists(job.directory.path)) &&
-    (await readReturnCode(job.directory, true)) === undefined
-  ) {
-    await ifThere(writeSmallFile(job.directory.returnCode, `${exitCode}\n`))
-  }
+  await writeEnd(context, job, undefined, exitCode)
   job.stopping = false
   await forgetActive(context, job, recordOf(job))
 }
 
-async function forgetActive(context: ManagerContext, job: Job, record: object): Promise<void> {
+function writeEnd(
+  context: ManagerContext,
+  job: Job,
+  reason: string | undefined,
+  exitCode: number | undefined,
+): Promise<void> {
+  const events = [context.events.file('started', job.id), context.events.file('ended', job.id)]
+  return disk.writeEnd({ directory: job.directory.path, reason, exitCode, events })
+}
+
+async function forgetActive(context: ManagerContext, job: Job, record: JobRecord): Promise<void> {
   const { name } = context.config
   const ended = endedKey(name, job.id)
   await context.store.write([
@@ -65,14 +54,4 @@ async function forgetActive(context: ManagerContext, job: Job, record: object): 
     job.cleaned ? { type: 'del', key: ended } : { type: 'put', key: ended, value: record },
   ])
   context.jobs.delete(job.id)
-  await Promise.all([removeFromIndex(context, job), context.events.forget(job.id)])
-}
-
-/** A client may clean a job at any time: then there is nothing left to write to. */
-async function ifThere(write: Promise<void>): Promise<void> {
-  try {
-    await write
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  }
 }

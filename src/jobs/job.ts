@@ -1,6 +1,5 @@
 import path from 'node:path'
 import type { ManagerConfig, MetricPluginConfig } from '../config/types.js'
-import { removeFile, writeSmallFile } from '../lib/fs.js'
 import type { KeyedLock } from '../lib/keyed-lock.js'
 import type { Logger } from '../lib/log.js'
 import type { Scheduler } from '../schedulers/scheduler.js'
@@ -120,19 +119,4 @@ export function indexDirectory(
   kind: (typeof INDEX_KINDS)[number],
 ): string {
   return path.join(persistenceDirectory, `${manager}-${kind}-jobs`)
-}
-
-export async function addToIndex(context: ManagerContext, job: Job): Promise<void> {
-  if (context.persistenceDirectory === undefined) return
-  await writeSmallFile(
-    path.join(indexDirectory(context.persistenceDirectory, context.config.name, 'active'), job.id),
-    '',
-  )
-}
-
-export async function removeFromIndex(context: ManagerContext, job: Job): Promise<void> {
-  if (context.persistenceDirectory === undefined) return
-  await removeFile(
-    path.join(indexDirectory(context.persistenceDirectory, context.config.name, 'active'), job.id),
-  )
 }

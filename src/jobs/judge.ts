@@ -1,10 +1,9 @@
 import path from 'node:path'
 import { messageOf } from '../lib/errors.js'
-import { readFileIfThere } from '../lib/fs.js'
 import { pause } from '../lib/timing.js'
 import type { SchedulerReport } from '../schedulers/scheduler.js'
 import { parseStarted, STARTED_FILE } from '../schedulers/started-file.js'
-import { readReturnCode } from './directory.js'
+import { disk } from './disk/disk.js'
 import { finishJob, settleStopped } from './finish.js'
 import { changeStatus, type Job, type ManagerContext } from './job.js'
 
@@ -24,7 +23,7 @@ export function noteStarted(context: ManagerContext, jobId: string): void {
 export function noteEnded(context: ManagerContext, jobId: string): Promise<void> {
   return underLock(context, jobId, async (job) => {
     if (job.stopping) return askSoon(job)
-    const code = await readReturnCode(job.directory, false)
+    const code = await disk.readReturnCode(job.directory.path, false)
     if (code !== undefined && code <= LAST_PLAIN_CODE) return finishJob(context, job, { status: 'complete' })
     askSoon(job)
   })
@@ -50,7 +49,7 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
     return finishJob(context, job, { status: 'failed', reason: report.failure })
   job.endedSinceMs ??= Date.now()
   const overdue = Date.now() - job.endedSinceMs >= context.returnCodeWaitMs
-  const code = await readReturnCode(job.directory, overdue)
+  const code = await disk.readReturnCode(job.directory.path, overdue)
   if (code !== undefined) return finishJob(context, job, { status: 'complete' })
   if (!overdue) return recheckLater(context, job, report)
   if (report.exitCode !== undefined)
@@ -86,8 +85,8 @@ function recheckLater(context: ManagerContext, job: Job, report: SchedulerReport
  * under which id: that one counts.
  */
 async function ranElsewhere(job: Job): Promise<boolean> {
-  const text = await readFileIfThere(path.join(job.directory.path, STARTED_FILE))
-  const ranAs = text && parseStarted(text.toString('latin1'))?.slurmJobId
+  const text = await disk.readIfThere(path.join(job.directory.path, STARTED_FILE))
+  const ranAs = text && parseStarted(text)?.slurmJobId
   if (!ranAs || ranAs === job.externalId) return false
   job.externalId = ranAs
   askSoon(job)

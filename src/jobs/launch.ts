@@ -1,11 +1,10 @@
 import { messageOf } from '../lib/errors.js'
-import { readFileIfThere, replaceFile } from '../lib/fs.js'
 import { backoffMs, pause } from '../lib/timing.js'
 import { SchedulerDown, type Submission, type SubmitParams } from '../schedulers/scheduler.js'
 import type { JobDirectory } from './directory.js'
-import { writeFlag } from './directory.js'
+import { disk } from './disk/disk.js'
 import { finishJob } from './finish.js'
-import { addToIndex, type Job, type ManagerContext, recordOf } from './job.js'
+import { type Job, type ManagerContext, recordOf } from './job.js'
 import { activeKey } from './record.js'
 import { buildJobScript } from './script.js'
 import { unsupportedStaging } from './staging-check.js'
@@ -45,11 +44,16 @@ function jobName(template: string, jobId: string, directory: JobDirectory): stri
 /**
  * Writes the job script and hands it to the scheduler. A scheduler that is down is tried again for as long as it takes;
  * anything else that goes wrong fails the job with its reason. Never rejects.
+ * @param launch what the job is to run; undefined: as its launch_config says
  */
-export async function launchJob(context: ManagerContext, job: Job): Promise<void> {
+export async function launchJob(
+  context: ManagerContext,
+  job: Job,
+  launch: SubmitRequest | undefined,
+): Promise<void> {
   const log = context.log.child({ job: job.id })
   try {
-    await writeScript(context, job)
+    await writeScript(context, job, launch ?? (await readLaunch(job)))
     for (let attempt = 0; !context.signal.aborted && !job.stopping; attempt++) {
       try {
         job.externalId = await context.scheduler.submit(submissionOf(context, job), context.signal)
@@ -76,11 +80,14 @@ export async function launchJob(context: ManagerContext, job: Job): Promise<void
   }
 }
 
-async function writeScript(context: ManagerContext, job: Job): Promise<void> {
-  const { directory } = job
-  const text = await readFileIfThere(directory.launchConfig)
+async function readLaunch(job: Job): Promise<SubmitRequest> {
+  const text = await disk.readIfThere(job.directory.launchConfig)
   if (!text) throw new Error('its launch_config is gone from the job directory')
-  const launch = JSON.parse(text.toString('utf8')) as SubmitRequest
+  return JSON.parse(text) as SubmitRequest
+}
+
+async function writeScript(context: ManagerContext, job: Job, launch: SubmitRequest): Promise<void> {
+  const { directory } = job
   const refused = unsupportedStaging(launch.remote_staging)
   if (refused) throw new Error(refused)
   const headers = context.scheduler.headers(submissionOf(context, job), textParams(launch.submit_params))
@@ -93,12 +100,7 @@ async function writeScript(context: ManagerContext, job: Job): Promise<void> {
     startedEvent: context.events.file('started', job.id),
     endedEvent: context.events.file('ended', job.id),
   })
-  // A new file each time: a bash that is still running an older one goes on reading that.
-  await Promise.all([
-    replaceFile(directory.script, script, 0o700),
-    writeFlag(directory, 'submitted', 'true'),
-    addToIndex(context, job),
-  ])
+  await disk.writeScript(directory.script, script)
 }
 
 function textParams(params: Record<string, unknown> | null | undefined): SubmitParams {
@@ -108,21 +110,15 @@ function textParams(params: Record<string, unknown> | null | undefined): SubmitP
 async function recordLaunch(context: ManagerContext, job: Job): Promise<void> {
   if (job.stopping) return stopJob(context, job)
   if (context.jobs.get(job.id) !== job) return
-  await Promise.all([
-    // Lost in a power cut, it is found again through the job's name and files.
-    context.store.write(
-      [{ type: 'put', key: activeKey(context.config.name, job.id), value: recordOf(job) }],
-      { lazy: true },
-    ),
-    writeFlag(job.directory, 'external_id', job.externalId),
-    writeFlag(job.directory, 'preprocessed', true),
-  ])
+  // Lost in a power cut, it is found again through the job's name and files.
+  const change = { type: 'put', key: activeKey(context.config.name, job.id), value: recordOf(job) } as const
+  await context.store.write([change], { lazy: true })
 }
 
 /** As the Python server does, and beyond it the reason reaches the client's stderr (job-lifecycle §4). */
 async function failLaunch(context: ManagerContext, job: Job, reason: string): Promise<void> {
   await context.lock.run(job.id, async () => {
-    await writeFlag(job.directory, 'preprocessing_failed', true)
+    await disk.writeFlags(job.directory.path, { preprocessing_failed: true })
     await finishJob(context, job, {
       status: 'failed',
       reason: `The job could not be launched: ${reason}`,

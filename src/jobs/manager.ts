@@ -1,37 +1,20 @@
-import { randomUUID } from 'node:crypto'
 import type { ManagerConfig, MetricPluginConfig } from '../config/types.js'
-import { MagnetarError, messageOf } from '../lib/errors.js'
+import { messageOf } from '../lib/errors.js'
 import { makeDirectories } from '../lib/fs.js'
 import { createKeyedLock } from '../lib/keyed-lock.js'
 import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
-import { pause } from '../lib/timing.js'
 import type { Scheduler } from '../schedulers/scheduler.js'
-import type { Store, StoreChange } from '../store/store.js'
-import { cancelJob } from './cancel.js'
-import { isJobDirectory, isOurs, makeJobDirectory, writeFlag } from './directory.js'
-import { finalDocument, setupDocument, unfinishedDocument } from './documents.js'
-import { downloadSource, uploadTarget } from './file-types.js'
-import { statusWithoutRecord } from './foreign-status.js'
-import {
-  directoryOf,
-  INDEX_KINDS,
-  indexDirectory,
-  type Job,
-  type ManagerContext,
-  recordOf,
-  type StatusChange,
-} from './job.js'
-import { checkJobId } from './job-id.js'
+import type { Store } from '../store/store.js'
+import { INDEX_KINDS, indexDirectory, type Job, type ManagerContext, type StatusChange } from './job.js'
+import { createJobManager } from './job-manager.js'
 import { askSoon, noteEnded, noteReport, noteStarted } from './judge.js'
 import { launchJob } from './launch.js'
-import { activeKey, endedKey, type JobRecord } from './record.js'
+import { parkJobs, unparkJobs } from './park.js'
 import { loadRecords, recoverJobs } from './recover.js'
 import { watchScriptEvents } from './script-events.js'
-import { recordSubmit } from './submit.js'
-import { isDone } from './transitions.js'
 import { openTrash } from './trash.js'
-import type { JobManager } from './types.js'
+import type { JobManager, SubmitRequest } from './types.js'
 
 export interface ManagerParts {
   readonly config: ManagerConfig
@@ -101,8 +84,8 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
   }
   const launchLimit = createLimit(LAUNCHES_AT_ONCE)
   const launches = new Set<Promise<void>>()
-  const launch = (job: Job): void => {
-    const launching = launchLimit(() => launchJob(context, job))
+  const launch = (job: Job, request?: SubmitRequest): void => {
+    const launching = launchLimit(() => launchJob(context, job, request))
     launches.add(launching)
     void launching.finally(() => launches.delete(launching))
   }
@@ -115,7 +98,10 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    load: () => loadRecords(context),
+    async load(): Promise<void> {
+      await loadRecords(context)
+      await unparkJobs(context)
+    },
     async recover(): Promise<void> {
       for (const job of await recoverJobs(context)) launch(job)
     },
@@ -124,7 +110,8 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       stopListening()
       events.close()
       await scheduler.close()
-      await Promise.all([...launches, context.trash.settled()])
+      await Promise.all(launches)
+      await parkJobs(context)
     },
   }
 }
@@ -145,84 +132,4 @@ async function reportOf(context: ManagerContext, externalId: string): Promise<vo
     context.log.warn({ job: job.id }, `cannot learn its state now, asking again: ${messageOf(error)}`)
     askSoon(job)
   }
-}
-
-function createJobManager(context: ManagerContext, launch: (job: Job) => void): JobManager {
-  const { config, store, version } = context
-  return {
-    name: config.name,
-    async setup({ jobId, toolId = '', toolVersion = '' }) {
-      const id = config.assignIds === 'uuid' ? randomUUID().replaceAll('-', '') : checkJobId(jobId)
-      const directory = directoryOf(context, id)
-      await makeJobDirectory(directory, config.jobDirectoryMode)
-      await Promise.all([
-        writeFlag(directory, 'tool_id', toolId),
-        writeFlag(directory, 'tool_version', toolVersion),
-      ])
-      return setupDocument(directory, { id, toolId, toolVersion }, config, version)
-    },
-    async submit(jobId, request) {
-      await untilGone(context, checkJobId(jobId))
-      const job = await context.lock.run(jobId, () => recordSubmit(context, jobId, request))
-      if (job) launch(job)
-    },
-    async status(jobId) {
-      const directory = directoryOf(context, checkJobId(jobId))
-      const known = context.jobs.get(jobId)?.status
-      const status =
-        known ??
-        (await store.get<JobRecord>(endedKey(config.name, jobId)))?.status ??
-        (await statusWithoutRecord(directory))
-      if (!isDone(status)) return unfinishedDocument(jobId, status)
-      return finalDocument(jobId, status, directory, config, version)
-    },
-    async cancel(jobId) {
-      await context.lock.run(checkJobId(jobId), () => cancelJob(context, jobId))
-    },
-    async clean(jobId) {
-      await context.lock.run(checkJobId(jobId), () => cleanJob(context, jobId))
-    },
-    async uploadPath(jobId, type, name) {
-      const directory = directoryOf(context, checkJobId(jobId))
-      const target = uploadTarget(directory.path, type, name)
-      // A client with a jobs_directory uploads first and has the job set up by the submit.
-      if (!(await isJobDirectory(directory))) await makeJobDirectory(directory, config.jobDirectoryMode)
-      return target
-    },
-    downloadPath: (jobId, type, name) =>
-      downloadSource(directoryOf(context, checkJobId(jobId)).path, type, name),
-  }
-}
-
-const STOP_WAIT_MS = 20_000
-const STOP_CHECK_MS = 50
-
-/** A job that was cleaned while it ran may still be stopping: a new one of the same id waits for that. */
-async function untilGone(context: ManagerContext, jobId: string): Promise<void> {
-  const deadline = Date.now() + STOP_WAIT_MS
-  while (context.jobs.get(jobId)?.cleaned) {
-    if (Date.now() > deadline) {
-      throw new MagnetarError(
-        'JOB_STOPPING',
-        'an earlier job of this id was cleaned while it ran and has not stopped yet',
-      )
-    }
-    await pause(STOP_CHECK_MS, context.signal)
-  }
-}
-
-/** Stops the job when it is still alive, then removes its directory, if that is ours, and its record. */
-async function cleanJob(context: ManagerContext, jobId: string): Promise<void> {
-  if (context.config.debug) return
-  await cancelJob(context, jobId)
-  const directory = directoryOf(context, jobId)
-  if (await isOurs(directory)) await context.trash.discard(directory.path)
-  const changes: StoreChange[] = [{ type: 'del', key: endedKey(context.config.name, jobId) }]
-  const job = context.jobs.get(jobId)
-  if (job) {
-    job.cleaned = true
-    changes.push({ type: 'put', key: activeKey(context.config.name, jobId), value: recordOf(job) })
-  }
-  await context.store.write(changes, { lazy: true })
-  context.log.debug({ job: jobId }, 'cleaned')
 }

@@ -1,6 +1,6 @@
-import { exists } from '../lib/fs.js'
 import { backoffMs, pause } from '../lib/timing.js'
 import { SchedulerDown } from '../schedulers/scheduler.js'
+import { disk } from './disk/disk.js'
 import { finishJob } from './finish.js'
 import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext } from './job.js'
 import { askSoon, noteEnded } from './judge.js'
@@ -25,11 +25,11 @@ import { stopJob } from './stop.js'
 export async function recoverJobs(context: ManagerContext): Promise<Job[]> {
   for (const jobId of await context.events.listEnded()) {
     if (context.jobs.has(jobId)) await noteEnded(context, jobId)
-    else if (!(await exists(directoryOf(context, jobId).path))) await context.events.forget(jobId)
+    else if (!(await disk.exists(directoryOf(context, jobId).path))) await context.events.forget(jobId)
   }
   const open: Job[] = []
   for (const job of [...context.jobs.values()].sort((a, b) => a.sequence - b.sequence)) {
-    if (await exists(job.directory.path)) open.push(job)
+    if (await disk.exists(job.directory.path)) open.push(job)
     else await context.lock.run(job.id, () => giveUp(context, job))
   }
   const found = await askScheduler(context, open)

@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { listDirectory, makeDirectories, removeFile } from '../lib/fs.js'
+import { listDirectory, makeDirectories } from '../lib/fs.js'
 import type { Logger } from '../lib/log.js'
+import { disk } from './disk/disk.js'
 import { RESERVED_DIRECTORY } from './job-id.js'
 
 export type ScriptEvent = 'started' | 'ended'
@@ -49,9 +50,9 @@ export async function watchScriptEvents(
   const file = (event: ScriptEvent, jobId: string): string => path.join(directory(event), jobId)
   return {
     file,
-    listEnded: async () => (await listDirectory(directory('ended'))).map((entry) => entry.name),
+    listEnded: () => listDirectory(directory('ended')),
     async forget(jobId): Promise<void> {
-      await Promise.all([removeFile(file('started', jobId)), removeFile(file('ended', jobId))])
+      await Promise.all([disk.removeFile(file('started', jobId)), disk.removeFile(file('ended', jobId))])
     },
     close(): void {
       for (const watcher of watchers) watcher.close()

@@ -1,8 +1,8 @@
-import path from 'node:path'
-import { touchFile } from '../lib/confined-file.js'
+import fs from 'node:fs'
+import { promisify } from 'node:util'
 import { MagnetarError } from '../lib/errors.js'
-import { exists, syncPath, syncTree } from '../lib/fs.js'
-import { isJobDirectory, type JobDirectory, makeJobDirectory, writeFlag } from './directory.js'
+import { UPLOAD_DIRECTORIES } from './directory.js'
+import { disk } from './disk/disk.js'
 import { uploadTarget } from './file-types.js'
 import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext } from './job.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
@@ -11,50 +11,60 @@ import type { SubmitRequest } from './types.js'
 const JOB_TOKEN = '__PULSAR_JOB_DIRECTORY__'
 const REMOVED_TOKEN = '__PULSAR_JOBS_DIRECTORY__'
 
+const fsync = promisify(fs.fsync)
+
+/** A job that was just recorded, with what it is to run. */
+export interface Submitted {
+  readonly job: Job
+  readonly launch: SubmitRequest
+}
+
 /**
- * Records a submit so that it survives a power cut: first the uploaded files, then launch_config, then the record.
- * The order of steps is pulsar/manager_endpoint_util.py:submit_job. Resolves with the new job, or undefined when the
- * same submit was accepted before. Call under the job's lock.
+ * Records a submit so that it survives a power cut: first the uploaded files and launch_config are put on disk, then the record.
+ * The order of steps is pulsar/manager_endpoint_util.py:submit_job. Resolves with undefined when the same submit was accepted
+ * before. Call under the job's lock.
  * @throws MagnetarError JOB_NOT_SET_UP, BAD_REQUEST, FILE_*, DISK_FULL: nothing is recorded then.
  */
 export async function recordSubmit(
   context: ManagerContext,
   jobId: string,
   request: SubmitRequest,
-): Promise<Job | undefined> {
+): Promise<Submitted | undefined> {
   const directory = directoryOf(context, jobId)
-  if (await isDuplicate(context, jobId)) {
-    context.log.info({ job: jobId }, 'submitted again: already accepted, nothing to do')
-    return undefined
+  if (
+    context.jobs.has(jobId) ||
+    (await context.store.get(endedKey(context.config.name, jobId))) !== undefined
+  ) {
+    return alreadyAccepted(context, jobId)
   }
-  let launch = request
-  if (request.setup || Object.keys(request.setup_params).length > 0) {
-    await makeJobDirectory(directory, context.config.jobDirectoryMode)
-    await writeFlag(directory, 'tool_id', textOf(request.setup_params.tool_id))
-    await writeFlag(directory, 'tool_version', textOf(request.setup_params.tool_version))
-    const commandLine = request.command_line.replaceAll(JOB_TOKEN, directory.path)
-    if (commandLine.includes(REMOVED_TOKEN)) {
-      throw new MagnetarError(
-        'BAD_REQUEST',
-        `command_line contains ${REMOVED_TOKEN}, which Pulsar 0.16.0 no longer replaces`,
-        {
-          fix: `Use ${JOB_TOKEN} instead.`,
-        },
-      )
-    }
-    launch = { ...request, command_line: commandLine }
-  } else if (!(await isJobDirectory(directory))) {
+  const setsUp = request.setup || Object.keys(request.setup_params).length > 0
+  const launch = setsUp
+    ? { ...request, command_line: replaceTokens(request.command_line, directory.path) }
+    : request
+  const written = await disk.writeSubmit({
+    directory: directory.path,
+    stagingDirectory: context.config.stagingDirectory,
+    setup: setsUp
+      ? {
+          tool: {
+            toolId: textOf(request.setup_params.tool_id),
+            toolVersion: textOf(request.setup_params.tool_version),
+          },
+          mode: context.config.jobDirectoryMode,
+        }
+      : undefined,
+    touch: request.touch_outputs.map((name) => uploadTarget(directory.path, 'output', name)),
+    launchConfig: JSON.stringify(launchConfig(launch)),
+    uploads: UPLOAD_DIRECTORIES,
+  })
+  if (written.outcome === 'duplicate') return alreadyAccepted(context, jobId)
+  if (written.outcome === 'not set up') {
     throw new MagnetarError(
       'JOB_NOT_SET_UP',
       'the job was never set up, and the request carries no setup_params',
     )
   }
-  for (const name of request.touch_outputs) {
-    const { base, components } = uploadTarget(directory.path, 'output', name)
-    await touchFile(base, components)
-  }
-  await writeFlag(directory, 'launch_config', launchConfig(launch))
-  await syncJob(context, directory)
+  await syncAll(written.toSync)
 
   const record: JobRecord = {
     id: jobId,
@@ -66,28 +76,32 @@ export async function recordSubmit(
   const job = jobFromRecord(context, record)
   context.jobs.set(jobId, job)
   changeStatus(context, job, 'queued')
-  return job
+  return { job, launch }
 }
 
-/**
- * Puts what was uploaded on disk. An empty directory is nothing but its entry in the job directory; the small flag files
- * can be lost without harm.
- */
-async function syncJob(context: ManagerContext, directory: JobDirectory): Promise<void> {
-  const { inputs, working, outputs, configs, toolFiles, metadata, unstructured } = directory
-  await Promise.all([
-    ...[inputs, working, outputs, configs, toolFiles, metadata, unstructured].map(syncTree),
-    syncPath(directory.launchConfig),
-    syncPath(directory.path),
-    syncPath(context.config.stagingDirectory),
-  ])
+function alreadyAccepted(context: ManagerContext, jobId: string): undefined {
+  context.log.info({ job: jobId }, 'submitted again: already accepted, nothing to do')
 }
 
-/** Accepted before and not cleaned since, by us or by a Python server (job-lifecycle §9, rest §3.1). */
-async function isDuplicate(context: ManagerContext, jobId: string): Promise<boolean> {
-  if (context.jobs.has(jobId)) return true
-  if ((await context.store.get(endedKey(context.config.name, jobId))) !== undefined) return true
-  return exists(path.join(directoryOf(context, jobId).path, 'final_status'))
+/** All at once: the file system then writes its journal once for all of them. */
+async function syncAll(descriptors: readonly number[]): Promise<void> {
+  const results = await Promise.allSettled(descriptors.map((fd) => fsync(fd)))
+  for (const fd of descriptors) fs.close(fd)
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason
+}
+
+/** pulsar/manager_endpoint_util.py [0.16.0]: only in a submit that sets the job up. */
+function replaceTokens(commandLine: string, jobDirectory: string): string {
+  const replaced = commandLine.replaceAll(JOB_TOKEN, () => jobDirectory)
+  if (replaced.includes(REMOVED_TOKEN)) {
+    throw new MagnetarError(
+      'BAD_REQUEST',
+      `command_line contains ${REMOVED_TOKEN}, which Pulsar 0.16.0 no longer replaces`,
+      { fix: `Use ${JOB_TOKEN} instead.` },
+    )
+  }
+  return replaced
 }
 
 /** The keys of `launch_config`, as the Python server writes and reads them (pulsar/managers/stateful.py). */

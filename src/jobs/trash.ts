@@ -1,20 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import fs from 'node:fs'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { messageOf } from '../lib/errors.js'
 import { listDirectory, makeDirectories } from '../lib/fs.js'
 import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
-import { removeTree } from '../lib/remove-tree.js'
+import { disk } from './disk/disk.js'
 import { RESERVED_DIRECTORY } from './job-id.js'
 
-const rename = promisify(fs.rename)
 const REMOVALS_AT_ONCE = 2
+/** A tree of millions is removed in steps of this length, between other work of the disk. */
+const STEP_MS = 20
 
 /** Removes job directories: out of sight at once, from the disk in the background. */
 export interface Trash {
-  /** Resolves when the directory no longer has its name. @throws when it cannot be renamed. */
+  /**
+   * Resolves when the directory no longer has its name; nothing happens to one that is not there or does not carry our marker.
+   */
   discard(directory: string): Promise<void>
   /** Resolves when everything discarded so far is removed. */
   settled(): Promise<void>
@@ -26,19 +27,21 @@ export async function openTrash(stagingDirectory: string, log: Logger): Promise<
   await makeDirectories(directory)
   const limit = createLimit(REMOVALS_AT_ONCE)
   const pending = new Set<Promise<void>>()
+  const removeInSteps = async (target: string): Promise<void> => {
+    while (!(await disk.removeTree(target, STEP_MS))) {}
+  }
   const remove = (target: string): void => {
-    const removal = limit(() => removeTree(target)).catch((error: unknown) => {
+    const removal = limit(() => removeInSteps(target)).catch((error: unknown) => {
       log.warn(`cannot remove all of ${target}: ${messageOf(error)}`)
     })
     pending.add(removal)
     void removal.finally(() => pending.delete(removal))
   }
-  for (const entry of await listDirectory(directory)) remove(path.join(directory, entry.name))
+  for (const name of await listDirectory(directory)) remove(path.join(directory, name))
   return {
     async discard(target): Promise<void> {
       const unseen = path.join(directory, randomUUID())
-      await rename(target, unseen)
-      remove(unseen)
+      if (await disk.discardJobDirectory(target, unseen)) remove(unseen)
     },
     settled: async () => {
       await Promise.all(pending)

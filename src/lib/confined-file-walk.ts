@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import { promisify } from 'node:util'
 import { errnoOf, MagnetarError } from './errors.js'
 
 /**
@@ -11,19 +10,12 @@ import { errnoOf, MagnetarError } from './errors.js'
 const O_PATH = 0o10000000
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
 
-export const openAsync = promisify(fs.open) as (
-  path: string | Buffer,
-  flags: number,
-  mode?: number,
-) => Promise<number>
-const mkdirAsync = promisify(fs.mkdir) as (path: string) => Promise<void>
-
 /** A path that goes through the directory `fd`, or stands for what `fd` holds. */
 export function pathThrough(fd: number, name?: string): string {
   return name === undefined ? `/proc/self/fd/${fd}` : `/proc/self/fd/${fd}/${name}`
 }
 
-/** Where what `fd` holds really is. Synchronous: the kernel answers from memory, no disk is asked. */
+/** Where what `fd` holds really is. */
 export function realPathOf(fd: number): string {
   return fs.readlinkSync(pathThrough(fd))
 }
@@ -34,8 +26,8 @@ export function isWithin(root: string, path: string): boolean {
 }
 
 /** Opens a directory without following a link at its end; the system error when it is none. */
-export function openDirectory(path: string | Buffer): Promise<number> {
-  return openAsync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW)
+export function openDirectory(path: string | Buffer): number {
+  return fs.openSync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW)
 }
 
 /** The MagnetarError for a failed file operation on `name`; errors that say nothing about the name stay as they are. */
@@ -77,14 +69,14 @@ export function quote(name: string): string {
  * holds nothing that has to be written).
  * @throws MagnetarError FILE_OUTSIDE_JOB, NOT_A_FILE, FILE_NOT_FOUND (the job directory is gone)
  */
-export async function openParent(base: string, components: readonly string[]): Promise<number> {
+export function openParent(base: string, components: readonly string[]): number {
   const name = components.join('/')
-  const baseFd = await openOrMake(base, name)
+  const baseFd = openOrMake(base, name)
   if (components.length === 1) return baseFd
   let fd = baseFd
   try {
     for (const component of components.slice(0, -1)) {
-      const next = await openInside(fd, component, baseFd, name)
+      const next = openInside(fd, component, baseFd, name)
       if (fd !== baseFd) fs.closeSync(fd)
       fd = next
     }
@@ -97,46 +89,48 @@ export async function openParent(base: string, components: readonly string[]): P
   return fd
 }
 
-async function openInside(fd: number, component: string, baseFd: number, name: string): Promise<number> {
+function openInside(fd: number, component: string, baseFd: number, name: string): number {
   const path = pathThrough(fd, component)
-  const link = await isLink(path)
-  if (!link) return openOrMake(path, name)
+  if (!isLink(path)) return openOrMake(path, name)
   // Followed first and judged afterwards by where the descriptor really is: nothing can be swapped in between.
-  const target = await openAsync(path, O_PATH | O_DIRECTORY).catch((error: unknown) => {
+  let target: number
+  try {
+    target = fs.openSync(path, O_PATH | O_DIRECTORY)
+  } catch (error) {
     throw fileError(error, name)
-  })
+  }
   if (isWithin(realPathOf(baseFd), realPathOf(target))) return target
   fs.closeSync(target)
   throw outsideError(name)
 }
 
-async function openOrMake(path: string, name: string): Promise<number> {
+function openOrMake(path: string, name: string): number {
   try {
-    return await openDirectory(path)
+    return openDirectory(path)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw await whyNoDirectory(error, path, name)
+    if (errnoOf(error) !== 'ENOENT') throw whyNoDirectory(error, path, name)
   }
   try {
-    await mkdirAsync(path)
+    fs.mkdirSync(path)
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw fileError(error, name)
   }
   try {
-    return await openDirectory(path)
+    return openDirectory(path)
   } catch (error) {
-    throw await whyNoDirectory(error, path, name)
+    throw whyNoDirectory(error, path, name)
   }
 }
 
-async function whyNoDirectory(error: unknown, path: string, name: string): Promise<unknown> {
+function whyNoDirectory(error: unknown, path: string, name: string): unknown {
   const errno = errnoOf(error)
   if (errno !== 'ENOTDIR' && errno !== 'ELOOP') return fileError(error, name)
-  if (await isLink(path)) return outsideError(name)
+  if (isLink(path)) return outsideError(name)
   return new MagnetarError('NOT_A_FILE', `a file is in the way of a directory of ${quote(name)}`, {
     cause: error,
   })
 }
 
-function isLink(path: string): Promise<boolean> {
-  return new Promise((resolve) => fs.lstat(path, (error, stats) => resolve(!error && stats.isSymbolicLink())))
+function isLink(path: string): boolean {
+  return fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false
 }

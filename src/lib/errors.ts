@@ -70,7 +70,7 @@ export const ERRORS = {
     fix: 'Send the request again; check the network if it happens often.',
   },
   REQUEST_TOO_LARGE: {
-    meaning: 'The request line and headers are longer than 32 MiB together.',
+    meaning: 'The request line and headers are longer than 17 MiB together.',
     fix: 'Send files as uploads, not inside the parameters of a submit.',
   },
   OVERLOADED: {

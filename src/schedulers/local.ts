@@ -96,6 +96,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
       await finish(entry, { state: 'ended', exitCode })
     } else if (runner && isAlive(runner)) {
       // Our start came second: an earlier server had started the script and died before that could be seen. That run counts.
+      await writePidFile(entry.job.directory, runner.pid).catch(() => {})
       adopt(entry, runner)
     } else {
       await finish(entry, { state: 'ended' })

@@ -50,3 +50,45 @@ function normalise(python: unknown): unknown {
 function pythonFloat(text: string): number {
   return Number(text.replace('inf', 'Infinity').replace('nan', 'NaN'))
 }
+
+describe('YAML that cannot be read', () => {
+  it('gives line and reason of every mistake', () => {
+    const problems = createProblems()
+    expect(parseYaml('a: "1\nb: 2\n', 'app.yml', problems)).toBeUndefined()
+    expect(problems.issues[0]).toMatchObject({
+      file: 'app.yml',
+      message: expect.stringContaining('closing quote'),
+    })
+  })
+
+  it.each([
+    ['a: 1\nb: *c\n', 2, 'begins with "*"'],
+    ['a: 1\n\nb: c: d\n', 3, 'two ": " on one line'],
+    ['a:\n\tb: 1\n', 2, 'tab'],
+    ['a: 1\n---\nb: 2\n', 2, 'more than one YAML document'],
+    ['a: @b\n', 1, 'a character that YAML reserves'],
+    ['a: &a\n  b: *a\n', 2, 'contains it'],
+    ['a: !b c\n', 1, 'has a tag'],
+  ])('%j', (text, line, message) => {
+    const problems = createProblems()
+    expect(parseYaml(text, 'app.yml', problems)).toBeUndefined()
+    expect(problems.issues[0]).toMatchObject({ line, message: expect.stringContaining(message) })
+  })
+
+  it('because it is nested too deeply', () => {
+    const problems = createProblems()
+    expect(parseYaml(`a: ${'['.repeat(100_000)}`, 'app.yml', problems)).toBeUndefined()
+    expect(problems.issues.length).toBeLessThan(10)
+  })
+
+  it('does not grow with aliases of aliases', () => {
+    const levels = Array.from(
+      { length: 40 },
+      (_, level) => `a${level + 1}: &a${level + 1} [*a${level}, *a${level}]`,
+    )
+    const problems = createProblems()
+    expect(parseYaml(`a0: &a0 x\n${levels.join('\n')}\n`, 'app.yml', problems)).toMatchObject({
+      kind: 'mapping',
+    })
+  })
+})

@@ -1,7 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
-import { createHttpServer, type HttpNode, type HttpServer, type ServerOptions } from '../../src/http/server.js'
+import {
+  createHttpServer,
+  type HttpNode,
+  type HttpServer,
+  type ServerOptions,
+} from '../../src/http/server.js'
 import type { JobManager, SubmitRequest } from '../../src/jobs/types.js'
 import { MagnetarError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
@@ -56,7 +61,9 @@ export function createFakeManager(name: string, staging: string): FakeManager {
     async cancel(jobId) {
       cancelled.push(jobId)
     },
-    clean: (jobId) => removeTree(path.join(staging, jobId)),
+    async clean(jobId) {
+      removeTree(path.join(staging, jobId))
+    },
     async uploadPath(jobId, type, file) {
       const base = baseOf(jobId, type)
       await mkdir(path.dirname(base), { recursive: true })

@@ -4,7 +4,8 @@ import { readSubmit } from '../../src/http/submit-request.js'
 
 function read(parameters: Record<string, unknown>): ReturnType<typeof readSubmit> {
   const query = Object.entries(parameters).map(
-    ([name, value]) => `${name}=${encodeURIComponent(typeof value === 'string' ? value : JSON.stringify(value))}`,
+    ([name, value]) =>
+      `${name}=${encodeURIComponent(typeof value === 'string' ? value : JSON.stringify(value))}`,
   )
   return readSubmit(parseQuery(query.join('&')))
 }

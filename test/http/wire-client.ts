@@ -1,5 +1,5 @@
-import { type Socket, connect } from 'node:net'
 import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 
 export interface WireReply {
   readonly status: number
@@ -26,20 +26,26 @@ export async function send(
   options: { headers?: Record<string, string>; body?: string | Buffer; version?: string } = {},
 ): Promise<WireReply> {
   const { headers = {}, body, version = '1.1' } = options
-  const length: Record<string, string> = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
+  const length: Record<string, string> =
+    body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
   const all: Record<string, string> = { Host: 'node', Connection: 'close', ...length, ...headers }
   const head = Object.entries(all)
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')
-  const bytes = await exchangeBytes(port, Buffer.from(`${method} ${target} HTTP/${version}\r\n${head}\r\n`, 'latin1'), body ?? '')
+  const bytes = await exchangeBytes(
+    port,
+    Buffer.from(`${method} ${target} HTTP/${version}\r\n${head}\r\n`, 'latin1'),
+    body ?? '',
+  )
   return parseReplies(bytes, method)[0] ?? fail('no reply')
 }
 
-/** Connects; errors of the socket end in its 'close'. */
+/** Connects, and reads on unless paused; errors of the socket end in its 'close'. */
 export async function open(port: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   socket.on('error', () => {})
   socket.on('end', () => socket.end())
+  socket.resume()
   await once(socket, 'connect')
   return socket
 }
@@ -51,7 +57,9 @@ export function parseReplies(bytes: Buffer, method = 'GET'): WireReply[] {
     const end = bytes.indexOf('\r\n\r\n', at)
     if (end < 0) fail(`not a reply: ${bytes.subarray(at, at + 200).toString('latin1')}`)
     const [first = '', ...lines] = bytes.subarray(at, end).toString('latin1').split('\r\n')
-    const headers = Object.fromEntries(lines.map((line) => [line.split(':')[0]?.toLowerCase(), line.replace(/^[^:]*: */, '')]))
+    const headers = Object.fromEntries(
+      lines.map((line) => [line.split(':')[0]?.toLowerCase(), line.replace(/^[^:]*: */, '')]),
+    )
     const status = Number(first.split(' ')[1])
     const length = method === 'HEAD' || status < 200 ? 0 : Number(headers['content-length'] ?? 0)
     const body = bytes.subarray(end + 4, end + 4 + length)
@@ -65,7 +73,8 @@ export function parseReplies(bytes: Buffer, method = 'GET'): WireReply[] {
 /** The code of an error reply, after checking its form. */
 export function codeOf(reply: WireReply): string {
   const parsed: unknown = JSON.parse(reply.text)
-  if (typeof parsed !== 'object' || parsed === null || !('code' in parsed) || !('error' in parsed)) fail(reply.text)
+  if (typeof parsed !== 'object' || parsed === null || !('code' in parsed) || !('error' in parsed))
+    fail(reply.text)
   if (reply.text.trimEnd().includes('\n')) fail('more than one line')
   return `${reply.status} ${String(parsed.code)}`
 }

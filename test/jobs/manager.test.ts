@@ -51,9 +51,9 @@ describe('setup', () => {
     ])
     expect(answer.tools_directory).toBe(job('tool_files'))
     expect(existsSync(job('unstructured'))).toBe(false)
-    expect(readFileSync(job('tool_id'), 'utf8')).toBe('"cat"')
-    await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
-    expect(readFileSync(job('tool_id'), 'utf8')).toBe('""')
+    expect(answer.tool_id).toBe('cat')
+    const again = await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
+    expect(again).not.toHaveProperty('tool_id')
   })
 
   it.each([
@@ -101,18 +101,33 @@ describe('submit', () => {
       status: 'complete',
       returncode: 3,
     })
-    expect(readFileSync(job('final_status'), 'utf8')).toBe('"complete"')
   })
 
-  it('keeps the index file of the Python server while the job is alive', async () => {
-    await submit()
-    await launched()
+  it('leaves jobs as a Python server would find them when it stops, and takes them back at the next start', async () => {
+    const store = openMemoryStore()
+    await running.close()
+    running = await startManager(root, scheduler, { store })
+    await submit('true', '7')
+    await submit('true', '8')
+    await launched('7')
+    await launched('8')
+    writeFileSync(path.join(root, 'jobs', '8', 'return_code'), '0\n')
+    scheduler.report('x-8', { state: 'ended' })
+    await untilStatus(running, '8', 'complete')
+    await running.close()
     const index = path.join(root, 'active', '_default_-active-jobs', '7')
+    const text = (name: string): string => readFileSync(path.join(root, 'jobs', name), 'utf8')
     expect(existsSync(index)).toBe(true)
-    writeFileSync(job('return_code'), '0\n')
-    scheduler.report('x-7', { state: 'ended' })
-    await untilStatus(running, '7', 'complete')
-    await waitFor(() => !existsSync(index), { what: 'removal of the index file' })
+    expect([text('7/external_id'), text('7/preprocessed'), text('7/tool_id')]).toEqual([
+      '"x-7"',
+      'true',
+      '""',
+    ])
+    expect(text('8/final_status')).toBe('"complete"')
+    running = await startManager(root, scheduler, { store })
+    await running.load()
+    expect(existsSync(index)).toBe(false)
+    expect((await running.manager.status('7')).status).toBe('queued')
   })
 
   it('runs once when it is repeated, before and after the end', async () => {
@@ -140,7 +155,7 @@ describe('submit', () => {
     })
     await running.manager.submit('7', request)
     expect(JSON.parse(readFileSync(job('launch_config'), 'utf8')).command_line).toBe(`ls ${job('inputs')}`)
-    expect(readFileSync(job('tool_id'), 'utf8')).toBe('"cat"')
+    expect(JSON.parse(readFileSync(job('.magnetar-job'), 'utf8'))).toMatchObject({ toolId: 'cat' })
     const removed = submitRequest('ls __PULSAR_JOBS_DIRECTORY__', { setup_params: { job_id: '8' } })
     await expect(running.manager.submit('8', removed)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
   })

@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { ManagerConfig, MetricPluginConfig } from '../../src/config/types.js'
-import { jobDirectory, makeJobDirectory } from '../../src/jobs/directory.js'
+import { jobDirectory } from '../../src/jobs/directory.js'
+import { makeJobDirectory } from '../../src/jobs/disk/setup.js'
 import { buildJobScript } from '../../src/jobs/script.js'
 import type { SubmitRequest } from '../../src/jobs/types.js'
 import { managerConfig, submitRequest } from '../helpers/manager.js'
@@ -34,7 +35,7 @@ interface Given {
 async function run(given: Given): Promise<Run> {
   const staging = await tempDirectory()
   const directory = jobDirectory(staging, given.jobId ?? '7')
-  await makeJobDirectory(directory, undefined)
+  makeJobDirectory(directory.path, undefined, { toolId: '', toolVersion: '' })
   mkdirSync(path.join(staging, 'events'))
   given.before?.(directory.path)
   const script = buildJobScript({

@@ -33,12 +33,13 @@ export function createBreaker(options: BreakerOptions): Breaker {
   const { ping, log, minPauseMs = 250, maxPauseMs = 10_000, now = () => performance.now() } = options
   let outage: Outage | undefined
 
-  function fail(reason: string): void {
-    if (outage) {
-      outage.pauseMs = Math.min(outage.pauseMs * 2, maxPauseMs)
-      outage.nextPingAt = now() + outage.pauseMs
-      return
+  function fail(reason: string, during: Outage | undefined): void {
+    if (during) {
+      during.pauseMs = Math.min(during.pauseMs * 2, maxPauseMs)
+      during.nextPingAt = now() + during.pauseMs
     }
+    // Commands that were under way when another one found it out add nothing.
+    if (outage) return
     log.warn(`Slurm does not answer (${reason}); jobs keep their state until it does. Try: scontrol ping`)
     outage = { reason, since: now(), nextPingAt: now() + minPauseMs, pauseMs: minPauseMs, trying: false }
   }
@@ -62,9 +63,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
         succeed()
         return result
       } catch (error) {
-        if (error instanceof SchedulerDown) fail(messageOf(error))
-        // Any other failure is an answer: the controller is there.
-        else succeed()
+        if (error instanceof SchedulerDown) fail(messageOf(error), during)
         throw error
       } finally {
         if (during) during.trying = false

@@ -1,10 +1,13 @@
-/** Every state word of Slurm (man squeue, JOB STATE CODES, 22.05 to 25.05), its short code, and what it means here. */
+/**
+ * Every state word of Slurm (man squeue, JOB STATE CODES; slurm.schedmd.com/job_state_codes.html), its short code where the
+ * manual gives one, and what it means here. Some words are flags which hide the base state for as long as they are set.
+ */
 import type { SchedulerReport } from '../scheduler.js'
 import { exitCodeOf } from './exit-status.js'
 import type { SlurmRecord } from './squeue.js'
 
 interface SlurmState {
-  readonly code: string
+  readonly code?: string
   readonly means: 'queued' | 'running' | 'ended'
   /** Ended by the node or an admin: for people, after the state's word. */
   readonly failure?: string
@@ -19,15 +22,11 @@ export const SLURM_STATES: Readonly<Record<string, SlurmState>> = {
   // Some processes or the epilog still run; how it ended is not said before they are through.
   COMPLETING: { code: 'CG', means: 'running' },
   DEADLINE: { code: 'DL', means: 'ended', failure: 'its deadline passed' },
-  EXPEDITING: { code: 'EX', means: 'queued' },
   FAILED: { code: 'F', means: 'ended' },
-  LAUNCH_FAILED: { code: 'LF', means: 'ended', failure: 'it could not be started on its node' },
   NODE_FAIL: { code: 'NF', means: 'ended', failure: 'a node of the job failed or was taken down' },
   OUT_OF_MEMORY: { code: 'OOM', means: 'ended', failure: 'it used more memory than it asked for' },
   PENDING: { code: 'PD', means: 'queued' },
-  POWER_UP_NODE: { code: 'PU', means: 'queued' },
   PREEMPTED: { code: 'PR', means: 'ended', failure: 'a job of higher priority took its place' },
-  RECONFIG_FAIL: { code: 'RC', means: 'ended', failure: 'its node could not be reconfigured' },
   REQUEUED: { code: 'RQ', means: 'queued' },
   REQUEUE_FED: { code: 'RF', means: 'queued' },
   REQUEUE_HOLD: { code: 'RH', means: 'queued' },
@@ -43,11 +42,15 @@ export const SLURM_STATES: Readonly<Record<string, SlurmState>> = {
   STOPPED: { code: 'ST', means: 'queued' },
   SUSPENDED: { code: 'S', means: 'queued' },
   TIMEOUT: { code: 'TO', means: 'ended', failure: 'walltime limit reached' },
-  UPDATE_DB: { code: 'UD', means: 'running' },
+  // Flags without a short code. A failure that Slurm may yet answer by starting the job elsewhere is no end.
+  LAUNCH_FAILED: { means: 'queued' },
+  POWER_UP_NODE: { means: 'queued' },
+  RECONFIG_FAIL: { means: 'queued' },
+  UPDATE_DB: { means: 'running' },
 }
 
 const BY_CODE: ReadonlyMap<string, string> = new Map([
-  ...Object.entries(SLURM_STATES).map(([word, { code }]) => [code, word] as const),
+  ...Object.entries(SLURM_STATES).flatMap(([word, { code }]) => (code ? [[code, word] as const] : [])),
   // sacct's spelling, and squeue's before 17.11.
   ['OO', 'OUT_OF_MEMORY'],
   ['OUT_OF_ME+', 'OUT_OF_MEMORY'],

@@ -9,7 +9,7 @@ const KINDS: readonly (readonly [SubmitRejected['kind'], RegExp])[] = [
     'script',
     /does not look like a batch script|Batch script is empty|Unable to open file|line breaks|script .*(too large|exceeds)|Pathname of a file.*too long/i,
   ],
-  ['memory', /memory/i],
+  ['memory', /memory|--mem\b/i],
   ['qos', /QOS/i],
   ['time', /time limit|--time\b|time-min|deadline|time specification|walltime/i],
   ['node', /node|cpu|processor|core|gres|feature|constraint|reservation|tasks?\b/i],

@@ -1,0 +1,19 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { renderErrorsPage, renderOptionsPage } from '../config/render-docs.js'
+
+/** `npm run docs`: writes the pages that are made from tables. Run from the checkout, after the build. */
+async function writePages(): Promise<void> {
+  const directory = new URL('../../docs/', import.meta.url)
+  await mkdir(directory, { recursive: true })
+  for (const [name, page] of [
+    ['options.md', renderOptionsPage()],
+    ['errors.md', renderErrorsPage()],
+  ] as const) {
+    const file = fileURLToPath(new URL(name, directory))
+    await writeFile(file, page)
+    process.stdout.write(`${file}\n`)
+  }
+}
+
+await writePages()

@@ -1,0 +1,95 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { errnoOf } from '../../lib/errors.js'
+import { MARKER } from '../directory.js'
+import type { ToolInfo } from './setup.js'
+
+/**
+ * The tool's return code, once the script has written it whole. The script writes "4\n" in one go, but a reader can see the
+ * file before its content: without the newline it counts as not there yet (the Python server writes "-9" without one for a
+ * killed job; `final` takes that too). undefined: none.
+ */
+export function readReturnCode(directory: string, final: boolean): number | undefined {
+  const text = readIfThere(path.join(directory, 'return_code'))
+  if (text === undefined || (!final && !text.endsWith('\n'))) return undefined
+  const code = Number.parseInt(text, 10)
+  return Number.isInteger(code) ? code : undefined
+}
+
+export interface EndFiles {
+  readonly directory: string
+  /** Goes to `stderr` in the job directory, from where the final status takes it. */
+  readonly reason: string | undefined
+  /** For a script that left no return code. */
+  readonly exitCode: number | undefined
+  /** Announcements of the script, which have served their purpose. */
+  readonly events: readonly string[]
+}
+
+/** Writes what the end of a job leaves in its directory; a directory that is gone by now is no error. */
+export function writeEnd({ directory, reason, exitCode, events }: EndFiles): void {
+  for (const file of events) removeFile(file)
+  try {
+    if (reason !== undefined) fs.writeFileSync(path.join(directory, 'stderr'), `${reason}\n`)
+    if (exitCode !== undefined && readReturnCode(directory, true) === undefined) {
+      fs.writeFileSync(path.join(directory, 'return_code'), `${exitCode}\n`)
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+}
+
+/** Writes the job script. A new file each time: a bash that is still running an older one goes on reading that. */
+export function writeScript(file: string, text: string): void {
+  removeFile(file)
+  fs.writeFileSync(file, text, { mode: 0o700, flag: 'wx' })
+}
+
+export function removeFile(file: string): void {
+  try {
+    fs.unlinkSync(file)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error
+  }
+}
+
+/** Small files that flag a state for a Python server (one JSON value each); a directory that is gone is no error. */
+export function writeFlags(directory: string, flags: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(flags)) {
+    try {
+      fs.writeFileSync(path.join(directory, name), JSON.stringify(value))
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+      return
+    }
+  }
+}
+
+/**
+ * Leaves a job as a Python server expects it: flags that are not there yet, its tool's id and version, and an empty file in the
+ * index of its jobs.
+ */
+export function park(
+  directory: string,
+  flags: Readonly<Record<string, unknown>>,
+  indexFile: string | undefined,
+): void {
+  const marker = readIfThere(path.join(directory, MARKER))
+  if (!marker) return
+  const tool = JSON.parse(marker) as Partial<ToolInfo>
+  const all = { ...flags, tool_id: tool.toolId ?? '', tool_version: tool.toolVersion ?? '' }
+  const missing = Object.entries(all).filter(([name]) => !fs.existsSync(path.join(directory, name)))
+  writeFlags(directory, Object.fromEntries(missing))
+  if (indexFile !== undefined) fs.writeFileSync(indexFile, '')
+}
+
+/** The text of a small file; undefined when it does not exist. */
+export function readIfThere(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8')
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,48 @@
+import fs from 'node:fs'
+import {
+  commitNewFile,
+  copyFile,
+  discardNewFile,
+  makeParents,
+  openForRead,
+  openNewFile,
+  readSmallFile,
+  storeFile,
+} from '../../lib/confined-file.js'
+import { removeTree } from '../../lib/remove-tree.js'
+import { park, readIfThere, readReturnCode, removeFile, writeEnd, writeFlags, writeScript } from './end.js'
+import { discardJobDirectory, makeJobDirectory, makeJobDirectoryIfMissing } from './setup.js'
+import { readResults, statusWithoutRecord } from './status.js'
+import { writeSubmit } from './submit.js'
+
+/** Whether there is anything at this path; a symbolic link counts as itself. */
+function exists(file: string): boolean {
+  return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined
+}
+
+/** Everything that is done to disk for jobs and their files, one task per step of a job's way. */
+export const diskTasks = {
+  commitNewFile,
+  copyFile,
+  discardJobDirectory,
+  discardNewFile,
+  exists,
+  makeJobDirectory,
+  makeJobDirectoryIfMissing,
+  makeParents,
+  openForRead,
+  openNewFile,
+  park,
+  readIfThere,
+  readResults,
+  readReturnCode,
+  readSmallFile,
+  removeFile,
+  removeTree,
+  statusWithoutRecord,
+  storeFile,
+  writeEnd,
+  writeFlags,
+  writeScript,
+  writeSubmit,
+}

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto'
+import { MagnetarError } from '../lib/errors.js'
+import { pause } from '../lib/timing.js'
+import type { StoreChange } from '../store/store.js'
+import { cancelJob } from './cancel.js'
+import { disk } from './disk/disk.js'
+import { finalDocument, setupDocument, unfinishedDocument } from './documents.js'
+import { downloadSource, uploadTarget } from './file-types.js'
+import { directoryOf, type Job, type ManagerContext, recordOf } from './job.js'
+import { checkJobId } from './job-id.js'
+import { activeKey, endedKey, type JobRecord } from './record.js'
+import { recordSubmit } from './submit.js'
+import { isDone } from './transitions.js'
+import type { JobManager, SubmitRequest } from './types.js'
+
+/** What clients may ask of one manager; each call validates the job id first. */
+export function createJobManager(
+  context: ManagerContext,
+  launch: (job: Job, request: SubmitRequest) => void,
+): JobManager {
+  const { config, store, version } = context
+  const streamLimitBytes = config.maximumStreamSizeBytes ?? Number.MAX_SAFE_INTEGER
+  return {
+    name: config.name,
+    async setup({ jobId, toolId = '', toolVersion = '' }) {
+      const id = config.assignIds === 'uuid' ? randomUUID().replaceAll('-', '') : checkJobId(jobId)
+      const directory = directoryOf(context, id)
+      const tool = { toolId, toolVersion }
+      await disk.makeJobDirectory(directory.path, config.jobDirectoryMode, tool)
+      return setupDocument(directory, id, tool, config, version)
+    },
+    async submit(jobId, request) {
+      await untilGone(context, checkJobId(jobId))
+      const submitted = await context.lock.run(jobId, () => recordSubmit(context, jobId, request))
+      if (submitted) launch(submitted.job, submitted.launch)
+    },
+    async status(jobId) {
+      const directory = directoryOf(context, checkJobId(jobId))
+      const status =
+        context.jobs.get(jobId)?.status ??
+        (await store.get<JobRecord>(endedKey(config.name, jobId)))?.status ??
+        (await disk.statusWithoutRecord(directory.path))
+      if (!isDone(status)) return unfinishedDocument(jobId, status)
+      const results = await disk.readResults(directory.path, streamLimitBytes)
+      return finalDocument(jobId, status, directory, results, config, version)
+    },
+    async cancel(jobId) {
+      await context.lock.run(checkJobId(jobId), () => cancelJob(context, jobId))
+    },
+    async clean(jobId) {
+      await context.lock.run(checkJobId(jobId), () => cleanJob(context, jobId))
+    },
+    async uploadPath(jobId, type, name) {
+      const directory = directoryOf(context, checkJobId(jobId))
+      const target = uploadTarget(directory.path, type, name)
+      // A client with a jobs_directory uploads first and has the job set up by the submit.
+      await disk.makeJobDirectoryIfMissing(directory.path, config.jobDirectoryMode)
+      return target
+    },
+    downloadPath: (jobId, type, name) =>
+      downloadSource(directoryOf(context, checkJobId(jobId)).path, type, name),
+  }
+}
+
+const STOP_WAIT_MS = 20_000
+const STOP_CHECK_MS = 50
+
+/** A job that was cleaned while it ran may still be stopping: a new one of the same id waits for that. */
+async function untilGone(context: ManagerContext, jobId: string): Promise<void> {
+  const deadline = Date.now() + STOP_WAIT_MS
+  while (context.jobs.get(jobId)?.cleaned) {
+    if (Date.now() > deadline || context.signal.aborted) {
+      throw new MagnetarError(
+        'JOB_STOPPING',
+        'an earlier job of this id was cleaned while it ran and has not stopped yet',
+      )
+    }
+    await pause(STOP_CHECK_MS, context.signal)
+  }
+}
+
+/** Stops the job when it is still alive, then removes its directory, if that is ours, and its record. */
+async function cleanJob(context: ManagerContext, jobId: string): Promise<void> {
+  const { name, debug } = context.config
+  if (debug) return
+  await cancelJob(context, jobId)
+  await context.trash.discard(directoryOf(context, jobId).path)
+  const changes: StoreChange[] = [{ type: 'del', key: endedKey(name, jobId) }]
+  const job = context.jobs.get(jobId)
+  if (job) {
+    job.cleaned = true
+    changes.push({ type: 'put', key: activeKey(name, jobId), value: recordOf(job) })
+  }
+  await context.store.write(changes, { lazy: true })
+  context.log.debug({ job: jobId }, 'cleaned')
+}

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { CommandNotStarted, limitConcurrency, runCommand } from '../../src/lib/exec.js'
+import { readProcess } from '../../src/schedulers/process-table.js'
+import { tempDirectory } from '../helpers/temp-directory.js'
+import { waitFor } from '../helpers/wait-for.js'
+
+const timeoutMs = 20_000
+
+function sh(script: string, options: Partial<Parameters<typeof runCommand>[2]> = {}) {
+  return runCommand('/bin/sh', ['-c', script], { timeoutMs, ...options })
+}
+
+describe('runCommand', () => {
+  it('gives both streams and the exit code, which is no error', async () => {
+    expect(await sh('echo out; echo err >&2; exit 3')).toEqual({
+      code: 3,
+      signal: null,
+      stdout: 'out\n',
+      stderr: 'err\n',
+      timedOut: false,
+      truncated: false,
+    })
+  })
+
+  it('passes directory, environment and input, and reads nothing when there is no input', async () => {
+    const cwd = await tempDirectory()
+    const result = await sh('pwd; echo $A; cat', {
+      cwd,
+      env: { A: 'b', PATH: process.env.PATH },
+      input: 'in',
+    })
+    expect(result.stdout).toBe(`${cwd}\nb\nin`)
+    expect((await sh('cat')).stdout).toBe('')
+  })
+
+  it('keeps a bounded part of the output and says so', async () => {
+    const result = await sh('echo 123456789', { maxOutputBytes: 4 })
+    expect(result).toMatchObject({ code: 0, stdout: '1234', truncated: true })
+    expect(await sh('printf 1234', { maxOutputBytes: 4 })).toMatchObject({ stdout: '1234', truncated: false })
+  })
+
+  it('ends the whole process group when the time is up, also what ignores SIGTERM', async () => {
+    const directory = await tempDirectory()
+    const file = join(directory, 'pid')
+    const script = `sh -c 'trap "" TERM; echo $$ > ${file}; while :; do sleep 0.05; done' & wait`
+    const running = sh(script, { timeoutMs: 300, killGraceMs: 50 })
+    const pid = await waitFor(async () => Number(await readFile(file, 'utf8').catch(() => '')) || undefined, {
+      what: 'pid',
+    })
+    expect(await running).toMatchObject({ timedOut: true, code: null })
+    await waitFor(() => readProcess(pid) === undefined, { what: 'end of the child' })
+  })
+
+  it('does not wait for a process that left the group and holds the streams', async () => {
+    const result = await sh('setsid sleep 5 & wait', { timeoutMs: 50, killGraceMs: 10 })
+    expect(result.timedOut).toBe(true)
+  })
+
+  it('ends the command when it is aborted, and rejects with the reason', async () => {
+    const controller = new AbortController()
+    const running = sh('kill -STOP $$', { signal: controller.signal, killGraceMs: 10 })
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await expect(running).rejects.toBe(reason)
+    await expect(sh('true', { signal: controller.signal })).rejects.toBe(reason)
+  })
+
+  it('tells a missing program from a missing directory', async () => {
+    const program = await runCommand('magnetar-no-such-program', [], { timeoutMs }).catch(
+      (error: unknown) => error,
+    )
+    expect(program).toBeInstanceOf(CommandNotStarted)
+    expect(program).toMatchObject({ errno: 'ENOENT', command: 'magnetar-no-such-program' })
+    const directory = await sh('true', { cwd: '/no/such/directory' }).catch((error: unknown) => error)
+    expect(directory).toMatchObject({
+      errno: 'ENOTDIR',
+      message: expect.stringContaining('/no/such/directory'),
+    })
+  })
+
+  it('reports an argument list that is too long', async () => {
+    const long = 'x'.repeat(3_000_000)
+    const failed = await runCommand('/bin/true', [long], { timeoutMs }).catch((error: unknown) => error)
+    expect(failed).toMatchObject({ name: 'CommandNotStarted', errno: 'E2BIG' })
+  })
+})
+
+describe('limitConcurrency', () => {
+  it('runs no more than the limit at once, in order, and goes on after a failure', async () => {
+    const limited = limitConcurrency(2)
+    const order: number[] = []
+    let active = 0
+    let most = 0
+    const task = (n: number) => async () => {
+      order.push(n)
+      active += 1
+      most = Math.max(most, active)
+      await new Promise((resolve) => setImmediate(resolve))
+      active -= 1
+      if (n === 2) throw new Error('two')
+      return n
+    }
+    const results = await Promise.allSettled([1, 2, 3, 4, 5].map((n) => limited(task(n))))
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+    ])
+    expect(most).toBe(2)
+    expect(order).toEqual([1, 2, 3, 4, 5])
+  })
+})

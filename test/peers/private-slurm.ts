@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { cpus, hostname, userInfo } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { runCommand } from '../../src/lib/exec.js'
+import { hasEnvironment, readProcess, readProcesses } from '../../src/schedulers/process-table.js'
+import { freePort } from '../helpers/free-port.js'
+import { waitFor } from '../helpers/wait-for.js'
+import { slurmConf } from './slurm-conf.js'
+
+export interface PrivateSlurm {
+  /** For whoever runs Slurm's commands: SLURM_CONF, and a PATH with the daemons' directory. */
+  readonly env: { readonly SLURM_CONF: string; readonly PATH: string }
+  readonly nodeName: string
+  /** Runs one of Slurm's commands on it. @throws Error when it fails */
+  run(command: string, ...args: string[]): Promise<string>
+  /** `STOP` freezes the controller (it hangs), `TERM` ends it (it saves its state). */
+  signalController(signal: 'STOP' | 'CONT' | 'TERM'): Promise<void>
+  startController(): Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * A Slurm of one node, all of it in `directory` (short path, sockets have 108 bytes): own configuration, munge key and
+ * socket, state, free ports on loopback; its daemons run as the current user. Another Slurm of the machine is not touched.
+ */
+export async function startPrivateSlurm(directory: string): Promise<PrivateSlurm> {
+  const munge = join(directory, 'munge')
+  await Promise.all(
+    ['munge', 'state', 'spool', 'run'].map((name) => mkdir(join(directory, name), { recursive: true })),
+  )
+  // munge refuses a socket below a directory that others cannot enter.
+  await Promise.all([directory, munge].map((path) => chmod(path, 0o755)))
+  await writeFile(join(munge, 'key'), randomBytes(128), { mode: 0o600 })
+  const nodeName = hostname().split('.')[0] ?? 'localhost'
+  const conf = join(directory, 'slurm.conf')
+  const [controllerPort, nodePort] = [await freePort(), await freePort()]
+  const settings = {
+    directory,
+    nodeName,
+    user: userInfo().username,
+    cpus: cpus().length,
+    controllerPort,
+    nodePort,
+  }
+  await writeFile(conf, slurmConf(settings))
+  const env = { SLURM_CONF: conf, PATH: `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin` }
+
+  async function run(command: string, ...args: string[]): Promise<string> {
+    const result = await runCommand(command, args, {
+      timeoutMs: 30_000,
+      env: { ...process.env, ...env },
+      cwd: directory,
+    })
+    if (result.code === 0) return result.stdout
+    throw new Error(
+      `${command} ${args.join(' ')}: ${result.stderr || result.stdout}\n${await logs(directory)}`,
+    )
+  }
+  const controllerPid = async (): Promise<number> =>
+    Number(await readFile(join(directory, 'run', 'slurmctld.pid'), 'utf8'))
+  const ready = () =>
+    waitFor(async () => /idle|mixed|allocated/.test(await run('sinfo', '-h', '-o', '%T').catch(() => '')), {
+      what: 'Slurm node that is ready',
+      timeoutMs: 30_000,
+    })
+
+  const slurm: PrivateSlurm = {
+    env,
+    nodeName,
+    run,
+    async signalController(signal) {
+      const pid = await controllerPid()
+      process.kill(pid, `SIG${signal}`)
+      if (signal === 'TERM') await waitFor(() => readProcess(pid) === undefined, { what: 'end of slurmctld' })
+    },
+    async startController() {
+      await run('slurmctld')
+      await ready()
+    },
+    async stop() {
+      await slurm.signalController('CONT').catch(() => {})
+      await run('scancel', '-u', settings.user).catch(() => {})
+      for (const file of ['run/slurmd.pid', 'run/slurmctld.pid', 'munge/pid'])
+        await end(join(directory, file))
+      // Step daemons, and processes of jobs that Slurm has lost sight of: their environment tells whose they are.
+      for (const { pid } of readProcesses()) {
+        if (hasEnvironment(pid, `SLURM_CONF=${conf}`)) process.kill(pid, 'SIGKILL')
+      }
+    },
+  }
+  try {
+    const files = {
+      'key-file': 'key',
+      socket: 's',
+      'pid-file': 'pid',
+      'log-file': 'log',
+      'seed-file': 'seed',
+    }
+    await run('munged', ...Object.entries(files).map(([option, name]) => `--${option}=${join(munge, name)}`))
+    await waitFor(() => existsSync(join(munge, 's')), { what: 'munge socket' })
+    await run('slurmctld')
+    await run('slurmd')
+    await ready()
+  } catch (error) {
+    await slurm.stop()
+    throw error
+  }
+  return slurm
+}
+
+/** Ends the daemon of a pid file and waits until it is gone. */
+async function end(pidFile: string): Promise<void> {
+  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''))
+  if (!pid) return
+  try {
+    process.kill(pid, 'SIGTERM')
+    await waitFor(() => readProcess(pid) === undefined, { what: `end of ${pidFile}`, timeoutMs: 5000 })
+  } catch {
+    if (readProcess(pid)) process.kill(pid, 'SIGKILL')
+  }
+}
+
+async function logs(directory: string): Promise<string> {
+  const names = ['slurmctld.log', 'slurmd.log', 'munge/log']
+  const texts = await Promise.all(
+    names.map((name) => readFile(join(directory, name), 'utf8').catch(() => '')),
+  )
+  return texts.map((text, at) => `${names[at]}: ${text.slice(-1500)}`).join('\n')
+}
