@@ -61,9 +61,10 @@ lead() {
     do :; done
     if [ "$code" -gt 128 ] && [ "$code" -le 192 ]; then code=$((128 - code)); fi
     if [ -e "$dir/started" ]; then
-        run=other
+        run=own
         IFS=: read -r _ started _ < "$dir/started"
-        [ "$started" != "$pid" ] || run=own
+        # Empty on a full disk.
+        [ -z "$started" ] || [ "$started" = "$pid" ] || run=other
     fi
     # Not of a script that left at once because another run of it had begun.
     [ "$run" = other ] || [ -s "$dir/return_code" ] || printf '%s\n' "$code" > "$dir/.magnetar-exit"

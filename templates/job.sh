@@ -11,10 +11,8 @@ _galaxy_setup_environment() {
         PYTHONPATH="$GALAXY_LIB${PYTHONPATH:+:$PYTHONPATH}"
         export PYTHONPATH
     fi
-    [ -z "$_GALAXY_JOB_TMP_DIR" ] || [ -d "$_GALAXY_JOB_TMP_DIR" ] || _magnetar_missing+=("$_GALAXY_JOB_TMP_DIR")
-    [ -d "$_GALAXY_JOB_HOME_DIR" ] || _magnetar_missing+=("$_GALAXY_JOB_HOME_DIR")
-    [ "${#_magnetar_missing[@]}" -eq 0 ] || mkdir -p -- "${_magnetar_missing[@]}"
-    _magnetar_missing=()
+    [ -z "$_GALAXY_JOB_TMP_DIR" ] || [ -d "$_GALAXY_JOB_TMP_DIR" ] || mkdir -p -- "$_GALAXY_JOB_TMP_DIR"
+    [ -d "$_GALAXY_JOB_HOME_DIR" ] || mkdir -p -- "$_GALAXY_JOB_HOME_DIR"
     if [ "$GALAXY_VIRTUAL_ENV" != "None" ] && [ -f "$GALAXY_VIRTUAL_ENV/bin/activate" ] &&
         [ "$(command -v python)" != "$GALAXY_VIRTUAL_ENV/bin/python" ]; then
         . "$GALAXY_VIRTUAL_ENV/bin/activate"
@@ -61,6 +59,8 @@ else
 fi
 export GALAXY_SLOTS
 
+_magnetar_again=
+[ "${SLURM_RESTART_COUNT:-0}" -eq 0 ] || _magnetar_again=1
 export PYTHONWARNINGS="ignore"
 GALAXY_VIRTUAL_ENV=@@GALAXY_VIRTUAL_ENV@@
 _GALAXY_VIRTUAL_ENV=@@GALAXY_VIRTUAL_ENV@@
@@ -83,19 +83,16 @@ TMPDIR="${TMPDIR:-$_GALAXY_JOB_TMP_DIR}"
 hash python 2>/dev/null
 GALAXY_PYTHON="${BASH_CMDS[python]}"
 
-# What the directories held before the tool ran, so that a requeued job begins as the first run did. An empty directory
-# needs no copy, only an empty counterpart: one mkdir for all of them.
+# What the directories held before the tool ran, so that a requeued job begins as the first run did. Of an empty directory
+# nothing needs to be kept.
 for _magnetar_dir in @@WORKING@@ @@JOB@@/outputs @@JOB@@/configs; do
-    if [ -d "$_magnetar_dir.orig" ]; then
+    if [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ]; then
         rm -rf "$_magnetar_dir"
-        cp -R "$_magnetar_dir.orig" "$_magnetar_dir"
+        if [ -d "$_magnetar_dir.orig" ]; then cp -R "$_magnetar_dir.orig" "$_magnetar_dir"; else mkdir "$_magnetar_dir"; fi
     elif compgen -G "$_magnetar_dir/*" >/dev/null || compgen -G "$_magnetar_dir/.[!.]*" >/dev/null; then
         cp -R "$_magnetar_dir" "$_magnetar_dir.orig"
-    else
-        _magnetar_missing+=("$_magnetar_dir.orig")
     fi
 done
-[ "${#_magnetar_missing[@]}" -eq 0 ] || mkdir -- "${_magnetar_missing[@]}"
 
 cd @@WORKING@@ || exit 1
 

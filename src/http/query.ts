@@ -20,8 +20,9 @@ const MAX_PARAMETERS = 1000
 export function parseQuery(raw: string): Query {
   const values = new Map<string, string>()
   let count = 0
+  const nextSeparator = createSeparatorSearch(raw)
   for (let start = 0; start < raw.length; ) {
-    const end = nextSeparator(raw, start)
+    const end = nextSeparator(start)
     if (end > start) {
       if (++count > MAX_PARAMETERS)
         throw new MagnetarError('BAD_REQUEST', `the query has more than ${MAX_PARAMETERS} parameters`)
@@ -46,12 +47,19 @@ export function parseQuery(raw: string): Query {
   }
 }
 
-function nextSeparator(raw: string, start: number): number {
-  for (let i = start; i < raw.length; i++) {
-    const code = raw.charCodeAt(i)
-    if (code === 38 || code === 59) return i
+/** Where the next `&` or `;` is, or the end. Searched natively and remembered: a loop over 4 MiB of characters takes 20 ms. */
+function createSeparatorSearch(raw: string): (start: number) => number {
+  let ampersand = -1
+  let semicolon = -1
+  const find = (separator: string, start: number): number => {
+    const at = raw.indexOf(separator, start)
+    return at < 0 ? raw.length : at
   }
-  return raw.length
+  return (start) => {
+    if (ampersand < start) ampersand = find('&', start)
+    if (semicolon < start) semicolon = find(';', start)
+    return Math.min(ampersand, semicolon)
+  }
 }
 
 function addPair(values: Map<string, string>, pair: string): void {

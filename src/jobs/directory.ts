@@ -1,10 +1,13 @@
 import path from 'node:path'
 
-/** Directories made at setup (pulsar/managers/base/__init__.py:_setup_job_directory). */
-export const SUBDIRECTORIES = ['inputs', 'working', 'outputs', 'configs', 'tool_files', 'metadata'] as const
+/** Directories that hold files sent and fetched (pulsar/managers/base/__init__.py:_setup_job_directory). */
+export const FILE_DIRECTORIES = ['inputs', 'outputs', 'configs', 'tool_files', 'metadata'] as const
+
+/** Directories in which a tool works. The Python server's job script makes `home` and `tmp`; from here that costs no process. */
+export const WORK_DIRECTORIES = ['working', 'home', 'tmp'] as const
 
 /** Where uploads can go to; `unstructured` is made by the first of its files. */
-export const UPLOAD_DIRECTORIES = [...SUBDIRECTORIES, 'unstructured'] as const
+export const UPLOAD_DIRECTORIES = [...FILE_DIRECTORIES, 'working', 'unstructured'] as const
 
 /** Says that this directory is a job's and ours to remove: nothing without it is ever removed. Holds the tool's id and version. */
 export const MARKER = '.magnetar-job'

@@ -19,6 +19,12 @@ export interface JobEnd {
 export async function finishJob(context: ManagerContext, job: Job, end: JobEnd): Promise<void> {
   if (context.jobs.get(job.id) !== job || isDone(job.status)) return
   await writeEnd(context, job, end.reason, end.exitCode)
+  await recordEnd(context, job, end)
+}
+
+/** The part of finishJob after the files. */
+export async function recordEnd(context: ManagerContext, job: Job, end: JobEnd): Promise<void> {
+  if (context.jobs.get(job.id) !== job || isDone(job.status)) return
   const reason = end.reason === undefined ? {} : { reason: end.reason }
   await forgetActive(context, job, recordOf(job, { status: end.status, ...reason }))
   changeStatus(context, job, end.status, end.reason)
@@ -42,8 +48,17 @@ function writeEnd(
   reason: string | undefined,
   exitCode: number | undefined,
 ): Promise<void> {
-  const events = [context.events.file('started', job.id), context.events.file('ended', job.id)]
-  return disk.writeEnd({ directory: job.directory.path, reason, exitCode, events })
+  return disk.writeEnd({
+    directory: job.directory.path,
+    reason,
+    exitCode,
+    events: eventFiles(context, job.id),
+  })
+}
+
+/** What the script of a job makes to announce its start and end. */
+export function eventFiles(context: ManagerContext, jobId: string): string[] {
+  return [context.events.file('started', jobId), context.events.file('ended', jobId)]
 }
 
 async function forgetActive(context: ManagerContext, job: Job, record: JobRecord): Promise<void> {
@@ -54,4 +69,5 @@ async function forgetActive(context: ManagerContext, job: Job, record: JobRecord
     job.cleaned ? { type: 'del', key: ended } : { type: 'put', key: ended, value: record },
   ])
   context.jobs.delete(job.id)
+  if (!job.cleaned) context.recentlyEnded.set(job.id, record.status)
 }

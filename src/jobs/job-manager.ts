@@ -26,7 +26,8 @@ export function createJobManager(
       const id = config.assignIds === 'uuid' ? randomUUID().replaceAll('-', '') : checkJobId(jobId)
       const directory = directoryOf(context, id)
       const tool = { toolId, toolVersion }
-      await disk.makeJobDirectory(directory.path, config.jobDirectoryMode, tool)
+      const spare = context.trash.takeSpare()
+      await disk.makeJobDirectory({ directory: directory.path, mode: config.jobDirectoryMode, tool, spare })
       return setupDocument(directory, id, tool, config, version)
     },
     async submit(jobId, request) {
@@ -38,6 +39,7 @@ export function createJobManager(
       const directory = directoryOf(context, checkJobId(jobId))
       const status =
         context.jobs.get(jobId)?.status ??
+        context.recentlyEnded.get(jobId) ??
         (await store.get<JobRecord>(endedKey(config.name, jobId)))?.status ??
         (await disk.statusWithoutRecord(directory.path))
       if (!isDone(status)) return unfinishedDocument(jobId, status)
@@ -85,6 +87,7 @@ async function cleanJob(context: ManagerContext, jobId: string): Promise<void> {
   if (debug) return
   await cancelJob(context, jobId)
   await context.trash.discard(directoryOf(context, jobId).path)
+  context.recentlyEnded.delete(jobId)
   const changes: StoreChange[] = [{ type: 'del', key: endedKey(name, jobId) }]
   const job = context.jobs.get(jobId)
   if (job) {

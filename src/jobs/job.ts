@@ -2,6 +2,7 @@ import path from 'node:path'
 import type { ManagerConfig, MetricPluginConfig } from '../config/types.js'
 import type { KeyedLock } from '../lib/keyed-lock.js'
 import type { Logger } from '../lib/log.js'
+import type { Recent } from '../lib/recent.js'
 import type { Scheduler } from '../schedulers/scheduler.js'
 import type { Store } from '../store/store.js'
 import { type JobDirectory, jobDirectory } from './directory.js'
@@ -46,6 +47,8 @@ export interface ManagerContext {
   readonly persistenceDirectory: string | undefined
   readonly log: Logger
   readonly jobs: Map<string, Job>
+  /** How jobs ended lately, so that the polls which see it need not ask the store. */
+  readonly recentlyEnded: Recent<JobStatus>
   readonly lock: KeyedLock
   /** Aborted when the manager closes. */
   readonly signal: AbortSignal

@@ -4,7 +4,7 @@ import { pause } from '../lib/timing.js'
 import type { SchedulerReport } from '../schedulers/scheduler.js'
 import { parseStarted, STARTED_FILE } from '../schedulers/started-file.js'
 import { disk } from './disk/disk.js'
-import { finishJob, settleStopped } from './finish.js'
+import { eventFiles, finishJob, recordEnd, settleStopped } from './finish.js'
 import { changeStatus, type Job, type ManagerContext } from './job.js'
 
 /** Above this a return code may be a signal's: then the scheduler is asked whether it was the one who killed. */
@@ -23,9 +23,9 @@ export function noteStarted(context: ManagerContext, jobId: string): void {
 export function noteEnded(context: ManagerContext, jobId: string): Promise<void> {
   return underLock(context, jobId, async (job) => {
     if (job.stopping) return askSoon(job)
-    const code = await disk.readReturnCode(job.directory.path, false)
-    if (code !== undefined && code <= LAST_PLAIN_CODE) return finishJob(context, job, { status: 'complete' })
-    askSoon(job)
+    const code = await disk.readEnd(job.directory.path, LAST_PLAIN_CODE, eventFiles(context, jobId))
+    if (code === undefined) return askSoon(job)
+    await recordEnd(context, job, { status: 'complete' })
   })
 }
 

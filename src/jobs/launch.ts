@@ -110,6 +110,8 @@ function textParams(params: Record<string, unknown> | null | undefined): SubmitP
 async function recordLaunch(context: ManagerContext, job: Job): Promise<void> {
   if (job.stopping) return stopJob(context, job)
   if (context.jobs.get(job.id) !== job) return
+  // The local scheduler's external ids are job ids: nothing new to record.
+  if (job.externalId === job.id) return
   // Lost in a power cut, it is found again through the job's name and files.
   const change = { type: 'put', key: activeKey(context.config.name, job.id), value: recordOf(job) } as const
   await context.store.write([change], { lazy: true })

@@ -4,6 +4,7 @@ import { makeDirectories } from '../lib/fs.js'
 import { createKeyedLock } from '../lib/keyed-lock.js'
 import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
+import { createRecent } from '../lib/recent.js'
 import type { Scheduler } from '../schedulers/scheduler.js'
 import type { Store } from '../store/store.js'
 import { INDEX_KINDS, indexDirectory, type Job, type ManagerContext, type StatusChange } from './job.js'
@@ -40,6 +41,8 @@ export interface RunningManager {
   close(): Promise<void>
 }
 
+const RECENTLY_ENDED = 1000
+
 /** How many launches (script written, job handed over) are under way at once. */
 const LAUNCHES_AT_ONCE = 8
 
@@ -67,10 +70,11 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     metrics: parts.metrics,
     store: parts.store,
     events,
-    trash: await openTrash(config.stagingDirectory, log),
+    trash: await openTrash(config.stagingDirectory, config.jobDirectoryMode, log),
     persistenceDirectory: parts.persistenceDirectory ?? undefined,
     log,
     jobs: new Map(),
+    recentlyEnded: createRecent(RECENTLY_ENDED),
     lock: createKeyedLock(),
     signal: closing.signal,
     nextSequence: () => ++sequence,

@@ -21,8 +21,8 @@ export interface ScriptParts {
 let template: string | undefined
 
 /**
- * The job script (reference/job-lifecycle §3: the effects of pulsar/managers/util/job_script, in their order, with two
- * processes besides the tool's own). It runs at most once per submit, and announces its start and end.
+ * The job script (reference/job-lifecycle §3: the effects of pulsar/managers/util/job_script, in their order, without
+ * a process besides the tool's own). It runs at most once per submit, and announces its start and end.
  * @throws Error when an env entry is malformed.
  */
 export function buildJobScript(parts: ScriptParts): string {
@@ -65,15 +65,16 @@ function galaxyLibrary(galaxyHome: string | undefined): string {
   return galaxyHome === undefined || galaxyHome.toLowerCase() === 'none' ? 'None' : `${galaxyHome}/lib`
 }
 
-/** The manager's own expression, or J/tmp: made anew, an old one kept under the time of its replacement. */
+/** The manager's own expression, or J/tmp; when the environment is set up again, an older tmp is kept under the time of its end. */
 function tmpDirectory(directory: JobDirectory, expression: string | undefined): string {
   if (expression !== undefined) return `    _GALAXY_JOB_TMP_DIR=${expression}`
   const tmp = quoteForShell(`${directory.path}/tmp`)
   return [
-    `    if [ -e ${tmp} ]; then`,
+    `    if [ -n "$_magnetar_again" ] && [ -e ${tmp} ]; then`,
     "        local _magnetar_stamp; printf -v _magnetar_stamp '%(%Y%m%d-%H%M%S)T' -1",
     `        mv ${tmp} ${tmp}."$_magnetar_stamp"`,
     '    fi',
     `    _GALAXY_JOB_TMP_DIR=${tmp}`,
+    '    _magnetar_again=1',
   ].join('\n')
 }

@@ -10,40 +10,62 @@ import { RESERVED_DIRECTORY } from './job-id.js'
 const REMOVALS_AT_ONCE = 2
 /** A tree of millions is removed in steps of this length, between other work of the disk. */
 const STEP_MS = 20
+const MAX_SPARES = 64
 
-/** Removes job directories: out of sight at once, from the disk in the background. */
+/** Takes job directories away: out of sight at once, emptied or removed in the background. */
 export interface Trash {
   /**
    * Resolves when the directory no longer has its name; nothing happens to one that is not there or does not carry our marker.
    */
   discard(directory: string): Promise<void>
-  /** Resolves when everything discarded so far is removed. */
+  /** An emptied job directory to begin the next job with; undefined when there is none. */
+  takeSpare(): string | undefined
+  /** Resolves when everything discarded so far is taken care of. */
   settled(): Promise<void>
 }
 
-/** Also removes what an earlier server discarded and did not finish. */
-export async function openTrash(stagingDirectory: string, log: Logger): Promise<Trash> {
+/**
+ * Also removes what an earlier server discarded and did not finish.
+ * @param mode of job directories
+ */
+export async function openTrash(
+  stagingDirectory: string,
+  mode: number | undefined,
+  log: Logger,
+): Promise<Trash> {
   const directory = path.join(stagingDirectory, RESERVED_DIRECTORY, 'trash')
   await makeDirectories(directory)
   const limit = createLimit(REMOVALS_AT_ONCE)
   const pending = new Set<Promise<void>>()
-  const removeInSteps = async (target: string): Promise<void> => {
+  const spares: string[] = []
+
+  async function removeInSteps(target: string): Promise<void> {
     while (!(await disk.removeTree(target, STEP_MS))) {}
   }
-  const remove = (target: string): void => {
-    const removal = limit(() => removeInSteps(target)).catch((error: unknown) => {
+
+  async function recycle(target: string): Promise<void> {
+    const spare = path.join(directory, `spare-${randomUUID()}`)
+    if (spares.length < MAX_SPARES && (await disk.recycleJobDirectory(target, spare, mode, STEP_MS)))
+      spares.push(spare)
+    else await removeInSteps(target)
+  }
+
+  function take(target: string, how: (target: string) => Promise<void>): void {
+    const work = limit(() => how(target)).catch((error: unknown) => {
       log.warn(`cannot remove all of ${target}: ${messageOf(error)}`)
     })
-    pending.add(removal)
-    void removal.finally(() => pending.delete(removal))
+    pending.add(work)
+    void work.finally(() => pending.delete(work))
   }
-  for (const name of await listDirectory(directory)) remove(path.join(directory, name))
+
+  for (const name of await listDirectory(directory)) take(path.join(directory, name), removeInSteps)
   return {
     async discard(target): Promise<void> {
       const unseen = path.join(directory, randomUUID())
-      if (await disk.discardJobDirectory(target, unseen)) remove(unseen)
+      if (await disk.discardJobDirectory(target, unseen)) take(unseen, recycle)
     },
-    settled: async () => {
+    takeSpare: () => spares.pop(),
+    async settled(): Promise<void> {
       await Promise.all(pending)
     },
   }

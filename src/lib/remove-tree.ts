@@ -8,8 +8,6 @@ const MAX_DEPTH = 32
 const BATCH = 1024
 /** Directories up to this size (bytes of the directory itself) are read in one call, which costs a third of the CPU. */
 const SMALL_DIRECTORY_BYTES = 256 * 1024
-/** Operations in flight at once: the threads that make them are then woken once for many. */
-const WIDTH = 8
 /** Entries that cannot be removed and are remembered, so that the rest of their directory is still reached. */
 const MAX_FAILED = 4096
 
@@ -29,16 +27,32 @@ interface Entry {
   readonly isDirectory: boolean
 }
 
+// What an earlier call moved up and had no time to remove is still there: its names must not be used again.
+const unique = Math.random().toString(36).slice(2)
+let serial = 0
+
 /** Thrown through the recursion when the time is up. */
 const OUT_OF_TIME = Symbol('out of time')
 
 /**
  * Removes a directory and everything below it, or as much as `budgetMs` allow: false when something is left and a further call
- * is needed, so that a tree of millions does not keep a thread from other work. Links are removed, never followed, also when they are put in place while it runs;
- * directories without permissions are opened up first. A path that does not exist is no error; a file or link is unlinked.
- * Goes on past what cannot be removed and then throws the first system error. Memory and descriptors are bounded.
+ * is needed, so that a tree of millions does not keep a thread from other work. Links are removed, never followed, also when they
+ * are put in place while it runs; directories without permissions are opened up first. A path that does not exist is no error; a
+ * file or link is unlinked. Goes on past what cannot be removed and then throws the first system error. Memory and descriptors are
+ * bounded.
  */
 export function removeTree(path: string, budgetMs = Number.POSITIVE_INFINITY): boolean {
+  if (!emptyTree(path, budgetMs)) return false
+  try {
+    fs.rmdirSync(path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+  return true
+}
+
+/** Like removeTree, but a directory itself stays. */
+export function emptyTree(path: string, budgetMs = Number.POSITIVE_INFINITY): boolean {
   let fd: number
   try {
     fd = openDirectory(path)
@@ -65,11 +79,6 @@ export function removeTree(path: string, budgetMs = Number.POSITIVE_INFINITY): b
     fs.closeSync(fd)
   }
   if (removal.firstError !== undefined) throw removal.firstError
-  try {
-    fs.rmdirSync(path)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  }
   return true
 }
 
@@ -82,7 +91,10 @@ function emptyDirectory(fd: number, depth: number, removal: Removal): void {
     try {
       complete = readEntries(fd, failed, entries)
     } catch (error) {
-      if (opened || !isDenied(error)) return note(removal, error)
+      if (opened || !isDenied(error)) {
+        note(removal, error)
+        return
+      }
       opened = true
       openUp(fd)
       continue
@@ -155,7 +167,10 @@ function removeDirectory(fd: number, path: Buffer, depth: number, removal: Remov
   try {
     if (depth + 1 >= MAX_DEPTH) {
       openUp(child)
-      const name = Buffer.from(`${pathThrough(removal.top)}/.magnetar-removed-${removal.moved++}`)
+      removal.moved++
+      const name = Buffer.from(
+        pathThrough(removal.top, `.magnetar-removed-${unique}-${(serial++).toString(36)}`),
+      )
       return permitted(fd, () => fs.renameSync(path, name))
     }
     emptyDirectory(child, depth + 1, removal)

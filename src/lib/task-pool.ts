@@ -61,7 +61,7 @@ export function createTaskPool<T extends Tasks>(workerFile: URL, tasks: T): Task
 
   function start(): Thread {
     const thread: Thread = {
-      worker: new Worker(workerFile, { resourceLimits: HEAP_LIMITS }),
+      worker: new Worker(workerFile, { resourceLimits: HEAP_LIMITS, trackUnmanagedFds: false }),
       pending: new Map(),
       lastMovedMs: 0,
     }

@@ -36,7 +36,10 @@ export async function explainProblem(job: Submission, problem: StartProblem): Pr
   } catch (error) {
     return startFailed(job, error)
   }
-  return startFailed(job, new Error(`${NAMES[problem]} could not be opened, but can be now; run the job again`))
+  return startFailed(
+    job,
+    new Error(`${NAMES[problem]} could not be opened, but can be now; run the job again`),
+  )
 }
 
 const NAMES: Readonly<Record<Exclude<StartProblem, 'fork'>, string>> = {

@@ -96,7 +96,8 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
 
   async function send(entry: FollowedJob): Promise<void> {
     try {
-      if (entry.sends === MAX_SENDS) throw new Error('the process that starts local jobs ends again and again')
+      if (entry.sends === MAX_SENDS)
+        throw new Error('the process that starts local jobs ends again and again')
       entry.sends += 1
       const current = await openHelper()
       if (closed) return
@@ -114,15 +115,22 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
       case 'started':
         entry.leader = report.leader
         entry.checks = 0
-        return entry.begin({ pid: report.pid, ended: new Promise((resolve) => (entry.end = resolve)) })
+        entry.begin({
+          pid: report.pid,
+          ended: new Promise((resolve) => {
+            entry.end = resolve
+          }),
+        })
+        break
       case 'ended':
-        return settle(entry, report.ranElsewhere ? undefined : report.exitCode)
+        settle(entry, report.ranElsewhere ? undefined : report.exitCode)
+        break
       case 'failed':
         forget(entry)
         void explainProblem(entry.job, report.problem).then(entry.refuse)
-        return
+        break
       case 'leader':
-        if (entry.leader !== undefined) return
+        if (entry.leader !== undefined) break
         entry.leader = report.leader
         entry.checks = 0
     }
@@ -184,7 +192,9 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
   }
 
   openHelper().catch((error: unknown) => {
-    log.warn(`cannot start the process that starts local jobs, trying again with the first: ${messageOf(error)}`)
+    log.warn(
+      `cannot start the process that starts local jobs, trying again with the first: ${messageOf(error)}`,
+    )
   })
 
   return {

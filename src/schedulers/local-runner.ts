@@ -24,9 +24,3 @@ export async function findRunner(
   // Without content (a full disk, or the script has just created it) the process is looked for by its command line.
   return parseStarted(text)?.process ?? findScriptProcess(job.script)
 }
-
-/** Whether `runner` is the process that we started; one that ended before it could be identified has no boot id. */
-export function isSameProcess(runner: ProcessIdentity, ours: ProcessIdentity | undefined): boolean {
-  if (runner.pid !== ours?.pid) return false
-  return ours.bootId === '' || (runner.startTime === ours.startTime && runner.bootId === ours.bootId)
-}

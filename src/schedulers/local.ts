@@ -5,10 +5,13 @@
 import { messageOf } from '../lib/errors.js'
 import { limitConcurrency } from '../lib/exec.js'
 import type { Logger } from '../lib/log.js'
+import type { StartedScript } from './job-runner.js'
+import { shareJobRunner } from './job-runner-shared.js'
 import { jobMarker } from './local-environment.js'
-import { removePidFile, type StartedProcess, startScript, writePidFile } from './local-process.js'
-import { findRunner, isSameProcess } from './local-runner.js'
-import { identify, isAlive } from './process-table.js'
+import { awaitExitStatus, readExitStatus } from './local-exit-status.js'
+import { removePidFile, writePidFile } from './local-pid-file.js'
+import { findRunner } from './local-runner.js'
+import { bootId, identify, isAlive } from './process-table.js'
 import { killTree } from './process-tree.js'
 import type { Scheduler, SchedulerReport, Submission } from './scheduler.js'
 import type { ProcessIdentity } from './started-file.js'
@@ -30,13 +33,12 @@ interface RunningJob {
   process: ProcessIdentity | undefined
   /** Settles when the start is through, whatever came of it. */
   starting: Promise<void>
-  cancelled: boolean
   killing: Promise<void> | undefined
 }
 
 /** Reports of ended jobs kept for states(); the jobs room asks within a moment of onChange. */
 const MAX_ENDED = 5000
-/** Starts under way at once; each holds two file descriptors. */
+/** Starts under way at once: what the job runner is asked for and has not done yet. */
 const MAX_STARTING = 8
 /** Job directories read at once after a restart. */
 const MAX_RECOVERING = 16
@@ -49,6 +51,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
   const ended = new Map<string, SchedulerReport>()
   const listeners = new Set<(externalId: string) => void>()
   const closing = new AbortController()
+  const runner = shareJobRunner(log)
   let starting = 0
   let watcher: NodeJS.Timeout | undefined
 
@@ -74,40 +77,40 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
 
   async function start(entry: RunningJob): Promise<void> {
     const { job } = entry
-    const child = await startScript(job, () => !entry.cancelled && !closing.signal.aborted)
-    if (!child) {
-      running.delete(job.jobId)
-      return
-    }
-    entry.process = identify(child.pid) ?? { pid: child.pid, startTime: '0', bootId: '' }
-    const pidWritten = writePidFile(job.directory, child.pid).catch((error: unknown) => {
-      log.debug({ job: job.jobId }, `cannot write the pid file: ${messageOf(error)}`)
-    })
-    void follow(entry, child, pidWritten)
+    const script = await runner.start(job)
+    if (script.pid === undefined) return follow(entry, script)
+    entry.process = identify(script.pid) ?? { pid: script.pid, startTime: '0', bootId: '' }
+    void follow(entry, script)
     announce(job.jobId)
   }
 
-  async function follow(entry: RunningJob, child: StartedProcess, pidWritten: Promise<void>): Promise<void> {
-    const exitCode = await child.ended
-    await pidWritten
+  async function follow(entry: RunningJob, script: StartedScript): Promise<void> {
+    const exitCode = await script.ended
     if (closing.signal.aborted) return
-    const runner = await findRunner(entry.job).catch(() => 'none' as const)
-    if (runner === 'none' || (runner && isSameProcess(runner, entry.process))) {
-      await finish(entry, { state: 'ended', exitCode })
-    } else if (runner && isAlive(runner)) {
-      // Our start came second: an earlier server had started the script and died before that could be seen. That run counts.
-      await writePidFile(entry.job.directory, runner.pid).catch(() => {})
-      adopt(entry, runner)
+    if (exitCode !== undefined) return finish(entry, { state: 'ended', exitCode })
+    // Our start came second (an earlier server had started the script and died before that could be seen: that run
+    // counts), or whoever waited for the script was killed.
+    const found = await findRunner(entry.job).catch(() => undefined)
+    const process = [found === 'none' ? undefined : found, entry.process].find((one) => one && isAlive(one))
+    if (process) {
+      await writePidFile(entry.job.directory, process.pid).catch(() => {})
+      adopt(entry, process)
     } else {
-      await finish(entry, { state: 'ended' })
+      await settle(entry)
     }
+  }
+
+  /** The end of a script that was not reported to us. */
+  async function settle(entry: RunningJob): Promise<void> {
+    const status = await awaitExitStatus(entry.job.directory, closing.signal)
+    await finish(entry, { state: 'ended', ...status })
   }
 
   async function finish(entry: RunningJob, report: SchedulerReport): Promise<void> {
     // The place is free only when nothing of a cancelled job is left.
     await entry.killing
     const { jobId, directory } = entry.job
-    await removePidFile(directory).catch(() => {})
+    await removePidFile(directory)
     if (closing.signal.aborted) return
     adopted.delete(entry)
     running.delete(jobId)
@@ -136,7 +139,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
     for (const entry of adopted) {
       if (entry.process && isAlive(entry.process)) continue
       adopted.delete(entry)
-      void finish(entry, { state: 'ended' })
+      void settle(entry)
     }
     if (adopted.size === 0) {
       clearInterval(watcher)
@@ -147,13 +150,21 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
   /** Whether the job's script ever began to run. */
   async function recoverJob(job: Submission): Promise<boolean> {
     if (running.has(job.jobId)) return true
-    const runner = await findRunner(job)
-    if (runner === 'none') return false
-    if (runner && isAlive(runner)) {
-      adopt(newEntry(job, runner), runner)
+    const process = await findRunner(job)
+    if (process === 'none') return false
+    if (process && isAlive(process)) {
+      adopt(newEntry(job, process), process)
+      return true
+    }
+    const status = await readExitStatus(job.directory)
+    if (!status && process?.bootId === bootId()) {
+      // It may have ended just now.
+      const entry = newEntry(job, process)
+      running.set(job.jobId, entry)
+      void settle(entry)
     } else {
-      await removePidFile(job.directory).catch(() => {})
-      remember(job.jobId, { state: 'ended' })
+      await removePidFile(job.directory)
+      remember(job.jobId, { state: 'ended', ...status })
     }
     return true
   }
@@ -191,7 +202,6 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
       if (queue.delete(jobId)) return
       const entry = running.get(jobId)
       if (!entry) return
-      entry.cancelled = true
       await entry.starting
       if (!entry.process || running.get(jobId) !== entry) return
       entry.killing ??= kill(entry, entry.process)
@@ -230,11 +240,12 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
       clearInterval(watcher)
       listeners.clear()
       queue.clear()
+      runner.close()
       await Promise.all([...running.values()].map((entry) => entry.killing))
     },
   }
 }
 
 function newEntry(job: Submission, process: ProcessIdentity | undefined): RunningJob {
-  return { job, process, starting: Promise.resolve(), cancelled: false, killing: undefined }
+  return { job, process, starting: Promise.resolve(), killing: undefined }
 }

@@ -84,6 +84,21 @@ describe('removeTree', () => {
     expect(readdirSync('/proc/self/fd').length).toBe(before)
   })
 
+  it('goes on with a deep tree that an earlier call had no time for', async () => {
+    const root = await tempDirectory()
+    const script = `const fs = require('fs')
+      fs.mkdirSync('job')
+      for (let branch = 0; branch < 20; branch++) {
+        process.chdir('${root}/job')
+        for (let i = 0; i < 120; i++) { const d = i ? 'd' : 's' + branch; fs.mkdirSync(d); process.chdir(d) }
+      }`
+    execFileSync(process.execPath, ['-e', script], { cwd: root })
+    let calls = 1
+    while (!removeTreeNow(path.join(root, 'job'), 1)) calls++
+    expect(calls).toBeGreaterThan(1)
+    expect(await readdir(root)).toEqual([])
+  })
+
   it('removes a directory of very many files, batch by batch', async () => {
     const root = await tempDirectory()
     mkdirSync(path.join(root, 'job'))

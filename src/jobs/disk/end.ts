@@ -16,6 +16,17 @@ export function readReturnCode(directory: string, final: boolean): number | unde
   return Number.isInteger(code) ? code : undefined
 }
 
+/**
+ * At the announced end of a script: its return code, if it is written whole and no larger than `lastPlain`; the announcements are
+ * then removed, having served their purpose. undefined: the scheduler has to be asked.
+ */
+export function readEnd(directory: string, lastPlain: number, events: readonly string[]): number | undefined {
+  const code = readReturnCode(directory, false)
+  if (code === undefined || code > lastPlain) return undefined
+  for (const file of events) removeFile(file)
+  return code
+}
+
 export interface EndFiles {
   readonly directory: string
   /** Goes to `stderr` in the job directory, from where the final status takes it. */

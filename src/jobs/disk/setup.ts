@@ -1,21 +1,33 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { errnoOf } from '../../lib/errors.js'
-import { MARKER, SUBDIRECTORIES } from '../directory.js'
+import { emptyTree, removeTree } from '../../lib/remove-tree.js'
+import { FILE_DIRECTORIES, MARKER, WORK_DIRECTORIES } from '../directory.js'
 
 export interface ToolInfo {
   readonly toolId: string
   readonly toolVersion: string
 }
 
+export interface NewDirectory {
+  readonly directory: string
+  /** mode of mkdir; the umask applies. */
+  readonly mode: number | undefined
+  readonly tool: ToolInfo
+  /** An emptied job directory to start from (see recycleJobDirectory). */
+  readonly spare?: string | undefined
+}
+
 /**
  * Makes the directory tree of a job and marks it as ours. What is there already stays, so a repeated setup is fine. A Python
  * server's directory (it has tool_id before anything else) is not marked, and so never removed.
- * @param mode of mkdir; the umask applies
  */
-export function makeJobDirectory(directory: string, mode: number | undefined, tool: ToolInfo): void {
-  const made = makeDirectory(directory, mode)
-  for (const name of SUBDIRECTORIES) makeDirectory(path.join(directory, name), mode)
+export function makeJobDirectory({ directory, mode, tool, spare }: NewDirectory): void {
+  const made = (spare !== undefined && moveSpare(spare, directory)) || makeDirectory(directory, mode)
+  if (spare === undefined || !made) {
+    for (const name of FILE_DIRECTORIES) makeDirectory(path.join(directory, name), mode)
+  }
+  for (const name of WORK_DIRECTORIES) makeDirectory(path.join(directory, name), mode)
   const marker = path.join(directory, MARKER)
   const ours = made || fs.existsSync(marker) || !fs.existsSync(path.join(directory, 'tool_id'))
   if (ours) fs.writeFileSync(marker, JSON.stringify(tool))
@@ -23,7 +35,18 @@ export function makeJobDirectory(directory: string, mode: number | undefined, to
 
 /** Makes the directory of a job that is uploaded to before it is set up; one that exists is left as it is. */
 export function makeJobDirectoryIfMissing(directory: string, mode: number | undefined): void {
-  if (!fs.existsSync(directory)) makeJobDirectory(directory, mode, { toolId: '', toolVersion: '' })
+  if (!fs.existsSync(directory)) makeJobDirectory({ directory, mode, tool: { toolId: '', toolVersion: '' } })
+}
+
+function moveSpare(spare: string, directory: string): boolean {
+  if (fs.existsSync(directory)) return false
+  try {
+    fs.renameSync(spare, directory)
+    return true
+  } catch (error) {
+    if (['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return false
+    throw error
+  }
 }
 
 function makeDirectory(directory: string, mode: number | undefined): boolean {
@@ -44,4 +67,40 @@ export function discardJobDirectory(directory: string, target: string): boolean 
   if (!fs.existsSync(path.join(directory, MARKER))) return false
   fs.renameSync(directory, target)
   return true
+}
+
+/**
+ * Makes a discarded job directory ready for another job: everything goes but the directories for files, which are emptied. Making
+ * and removing directories is the dearest part of a short job, and on network file systems of its waiting. Directories in which a
+ * tool works are not used again: something it left running may still be in them.
+ * @returns false when it is not as it was made (rights, owner) or not emptied in time: then it is to be removed
+ */
+export function recycleJobDirectory(
+  discarded: string,
+  spare: string,
+  mode: number | undefined,
+  budgetMs: number,
+): boolean {
+  const expected = (mode ?? 0o777) & ~process.umask()
+  const kept: readonly string[] = FILE_DIRECTORIES
+  if (!isAsMade(discarded, expected) || !kept.every((name) => isAsMade(path.join(discarded, name), expected)))
+    return false
+  const deadline = performance.now() + budgetMs
+  for (const name of fs.readdirSync(discarded)) {
+    if (name === MARKER) continue
+    const remove = kept.includes(name) ? emptyTree : removeTree
+    if (!remove(path.join(discarded, name), Math.max(1, deadline - performance.now()))) return false
+  }
+  fs.renameSync(discarded, spare)
+  return true
+}
+
+function isAsMade(directory: string, mode: number): boolean {
+  const found = fs.lstatSync(directory, { throwIfNoEntry: false })
+  return (
+    found !== undefined &&
+    found.isDirectory() &&
+    (found.mode & 0o7777) === mode &&
+    found.uid === process.getuid?.()
+  )
 }

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { UPLOAD_PREFIX } from '../../lib/confined-file.js'
 import { errnoOf } from '../../lib/errors.js'
 import type { JobStatus } from '../types.js'
 import { readIfThere, readReturnCode } from './end.js'
@@ -57,6 +58,8 @@ function listFiles(directory: string): string[] {
   const waiting = ['']
   for (let prefix = waiting.pop(); prefix !== undefined; prefix = waiting.pop()) {
     for (const entry of entriesOf(path.join(directory, prefix))) {
+      // Left by a crash in the middle of an upload: nobody's file.
+      if (entry.name.startsWith(UPLOAD_PREFIX)) continue
       const name = prefix ? `${prefix}/${entry.name}` : entry.name
       if (entry.isDirectory()) waiting.push(name)
       else if (entry.isFile() || (entry.isSymbolicLink() && leadsToFile(path.join(directory, name))))

@@ -35,7 +35,7 @@ const OPEN_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constant
 export function writeSubmit(files: SubmitFiles): SubmitOutcome {
   const { directory } = files
   if (fs.existsSync(path.join(directory, 'final_status'))) return { outcome: 'duplicate' }
-  if (files.setup) makeJobDirectory(directory, files.setup.mode, files.setup.tool)
+  if (files.setup) makeJobDirectory({ directory, ...files.setup })
   else if (!fs.existsSync(directory)) return { outcome: 'not set up' }
   for (const { base, components } of files.touch) touchFile(base, components)
   fs.writeFileSync(path.join(directory, 'launch_config'), files.launchConfig)

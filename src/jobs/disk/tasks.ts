@@ -10,8 +10,22 @@ import {
   storeFile,
 } from '../../lib/confined-file.js'
 import { removeTree } from '../../lib/remove-tree.js'
-import { park, readIfThere, readReturnCode, removeFile, writeEnd, writeFlags, writeScript } from './end.js'
-import { discardJobDirectory, makeJobDirectory, makeJobDirectoryIfMissing } from './setup.js'
+import {
+  park,
+  readEnd,
+  readIfThere,
+  readReturnCode,
+  removeFile,
+  writeEnd,
+  writeFlags,
+  writeScript,
+} from './end.js'
+import {
+  discardJobDirectory,
+  makeJobDirectory,
+  makeJobDirectoryIfMissing,
+  recycleJobDirectory,
+} from './setup.js'
 import { readResults, statusWithoutRecord } from './status.js'
 import { writeSubmit } from './submit.js'
 
@@ -35,8 +49,10 @@ export const diskTasks = {
   park,
   readIfThere,
   readResults,
+  readEnd,
   readReturnCode,
   readSmallFile,
+  recycleJobDirectory,
   removeFile,
   removeTree,
   statusWithoutRecord,
