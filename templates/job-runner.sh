@@ -16,7 +16,7 @@
 
 # Bytes are bytes, whatever the locale of the jobs is: not exported.
 LC_ALL=C
-# The script's own shell makes these anew.
+# Not exported any more: the script's own shell makes them anew.
 unset -v SHLVL OLDPWD PWD
 
 lead() {
@@ -36,7 +36,6 @@ lead() {
     case $err in /*) ;; *) err=$dir/$err ;; esac
     [ -r "$script" ] || { fail script; return; }
     cd -P -- "$work" || { fail directory; return; }
-    unset -v OLDPWD PWD
     # Marks every process of the job.
     export _GALAXY_JOB_DIR="$work"
     # The script in a process group of its own, with SIGINT and SIGQUIT as they were.
@@ -84,10 +83,13 @@ serve() {
         fi
         IFS= read -r -d '' script && IFS= read -r -d '' work &&
             IFS= read -r -d '' out && IFS= read -r -d '' err || break
+        forking=yes
         lead </dev/null &
+        forking=
         leaders[number % 1024]=$!
-        # Out of the job table, which would grow; bash still takes note of its end, so no zombie stays.
-        disown
+        # Out of the job table, which would grow; bash still takes note of its end, so no zombie stays. One that has
+        # ended already is not in it.
+        disown 2>/dev/null
     done
 }
 
@@ -96,9 +98,10 @@ trap '' HUP INT QUIT TERM PIPE
 # Without job control, what runs in the background ignores SIGINT and SIGQUIT, for good.
 set -m
 leaders=()
+forking=
 # bash tries for 15 s to fork, then ends: it begins anew as the same process, with the requests still to be read. Signals
 # ignored at the begin of a shell would stay so in all that it starts.
-trap 'fail fork; trap - HUP INT QUIT TERM PIPE; exec /bin/bash "$0"' EXIT
+trap '[ -z "$forking" ] || { fail fork; trap - HUP INT QUIT TERM PIPE; exec /bin/bash "$0"; }' EXIT
 serve
 trap - EXIT
 exit 0

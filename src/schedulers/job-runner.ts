@@ -126,6 +126,7 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
         settle(entry, report.ranElsewhere ? undefined : report.exitCode)
         break
       case 'failed':
+        if (entry.end) break
         forget(entry)
         void explainProblem(entry.job, report.problem).then(entry.refuse)
         break

@@ -198,8 +198,16 @@ describe('the job runner', () => {
     expect(await readFile(job.stdout, 'utf8')).toBe('precious')
   })
 
-  it('says why a script cannot be started', async () => {
+  it('leaves no exit status when another run of the script is the one that counts', async () => {
     const runner = open()
+    const job = await writeJob(await tempDirectory(), 'o', 'echo ":1:1:1" > ../started', false)
+    expect(await run(runner, job)).toBeUndefined()
+    expect(await exists(join(job.directory, '.magnetar-exit'))).toBe(false)
+  })
+
+  it('says why a script cannot be started, to its job only', async () => {
+    const { log, warnings } = collectWarnings()
+    const runner = open({ log })
     const root = await tempDirectory()
     const job = await writeJob(root, 'f', ':')
     const cases: [Submission, RegExp][] = [
@@ -214,6 +222,7 @@ describe('the job runner', () => {
       expect(String(failure)).toMatch(reason)
     }
     expect(await run(runner, job)).toBe(0)
+    expect(warnings).toEqual([])
   })
 
   it('starts hundreds at once, and keeps no dead ones', async () => {
@@ -242,14 +251,26 @@ describe('the job runner', () => {
     await runner.start(job)
     const pid = Number(await lineOf(job, 'pid'))
     const helper = await onlyHelper()
-    const [leader] = leaders(helper)
+    const [leader = 0] = leaders(helper)
+    // What is sent to the group of one of them must not reach the others.
+    expect([readProcess(leader)?.group, readProcess(pid)?.group]).toEqual([leader, pid])
     runner.close()
     await waitFor(() => readProcess(helper) === undefined, { what: 'end of the helper' })
     // As a service manager does that stops everything: whoever waits for the script must not be faster than it.
-    if (leader !== undefined) process.kill(leader, 'SIGTERM')
+    process.kill(leader, 'SIGTERM')
     process.kill(-pid, 'SIGTERM')
     const file = join(job.directory, '.magnetar-exit')
     expect(await waitFor(() => readFile(file, 'utf8').catch(() => undefined), { what: file })).toBe('-15\n')
+  })
+
+  it('stays when the whole service is signalled, as that means the server', async () => {
+    const { log, warnings } = collectWarnings()
+    const runner = open({ log })
+    const root = await tempDirectory()
+    await run(runner, await writeJob(root, '1', ':'))
+    for (const name of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.kill(await onlyHelper(), name)
+    expect(await run(runner, await writeJob(root, '2', 'exit 2'))).toBe(2)
+    expect(warnings).toEqual([])
   })
 
   it('goes on with another helper when one is killed: running jobs are followed, waiting ones start once', async () => {
