@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { pulsarMain } from '../dist/cli/classic.js'
+import { pulsarMain } from '../dist/bundle/classic.js'
 
 process.exit(await pulsarMain(process.argv.slice(2)))

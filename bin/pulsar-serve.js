@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { pulsarServe } from '../dist/cli/classic.js'
+import { pulsarServe } from '../dist/bundle/classic.js'
 
 process.exit(await pulsarServe(process.argv.slice(2)))

@@ -1,5 +1,5 @@
 // zod/v3 is zod 4's classic interface of one object per type; it loads in 12 ms where `zod` takes 70 to 150 (its locales and
-// compiler), and this is on the way to the server's first answer: docs/decisions/config-parsers.md.
+// compiler), and this is on the way to the server's first answer: docs/decisions/0007-config-parsers.md.
 import { z } from 'zod/v3'
 
 export interface OptionType<T> {

@@ -6,18 +6,16 @@ import { cancelJob } from './cancel.js'
 import { disk } from './disk/disk.js'
 import { finalDocument, setupDocument, unfinishedDocument } from './documents.js'
 import { downloadSource, uploadTarget } from './file-types.js'
-import { directoryOf, type Job, type ManagerContext, recordOf } from './job.js'
+import { directoryOf, type ManagerContext, recordOf } from './job.js'
 import { checkJobId } from './job-id.js'
+import type { LaunchQueue } from './launch-queue.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
 import { recordSubmit } from './submit.js'
 import { isDone } from './transitions.js'
-import type { JobManager, SubmitRequest } from './types.js'
+import type { JobManager } from './types.js'
 
 /** What clients may ask of one manager; each call validates the job id first. */
-export function createJobManager(
-  context: ManagerContext,
-  launch: (job: Job, request: SubmitRequest) => void,
-): JobManager {
+export function createJobManager(context: ManagerContext, launches: LaunchQueue): JobManager {
   const { config, store, version } = context
   const streamLimitBytes = config.maximumStreamSizeBytes ?? Number.MAX_SAFE_INTEGER
   return {
@@ -33,7 +31,9 @@ export function createJobManager(
     async submit(jobId, request) {
       await untilGone(context, checkJobId(jobId))
       const submitted = await context.lock.run(jobId, () => recordSubmit(context, jobId, request))
-      if (submitted) launch(submitted.job, submitted.launch)
+      if (!submitted) return
+      launches.add(submitted.job, submitted.launch)
+      await launches.room()
     },
     async status(jobId) {
       const directory = directoryOf(context, checkJobId(jobId))

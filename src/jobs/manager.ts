@@ -2,20 +2,19 @@ import type { ManagerConfig, MetricPluginConfig } from '../config/types.js'
 import { messageOf } from '../lib/errors.js'
 import { makeDirectories } from '../lib/fs.js'
 import { createKeyedLock } from '../lib/keyed-lock.js'
-import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
 import { createRecent } from '../lib/recent.js'
 import type { Scheduler } from '../schedulers/scheduler.js'
 import type { Store } from '../store/store.js'
-import { INDEX_KINDS, indexDirectory, type Job, type ManagerContext, type StatusChange } from './job.js'
+import { INDEX_KINDS, indexDirectory, type ManagerContext, type StatusChange } from './job.js'
 import { createJobManager } from './job-manager.js'
 import { askSoon, noteEnded, noteReport, noteStarted } from './judge.js'
-import { launchJob } from './launch.js'
+import { createLaunchQueue } from './launch-queue.js'
 import { parkJobs, unparkJobs } from './park.js'
 import { loadRecords, recoverJobs } from './recover.js'
 import { watchScriptEvents } from './script-events.js'
 import { openTrash } from './trash.js'
-import type { JobManager, SubmitRequest } from './types.js'
+import type { JobManager } from './types.js'
 
 export interface ManagerParts {
   readonly config: ManagerConfig
@@ -42,9 +41,6 @@ export interface RunningManager {
 }
 
 const RECENTLY_ENDED = 1000
-
-/** How many launches (script written, job handed over) are under way at once. */
-const LAUNCHES_AT_ONCE = 8
 
 /** Puts one manager together: its directories, its watch on job scripts, its jobs. */
 export async function openManager(parts: ManagerParts): Promise<RunningManager> {
@@ -86,18 +82,12 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       for (const listener of listeners) listener(change)
     },
   }
-  const launchLimit = createLimit(LAUNCHES_AT_ONCE)
-  const launches = new Set<Promise<void>>()
-  const launch = (job: Job, request?: SubmitRequest): void => {
-    const launching = launchLimit(() => launchJob(context, job, request))
-    launches.add(launching)
-    void launching.finally(() => launches.delete(launching))
-  }
+  const launches = createLaunchQueue(context)
   const stopListening = scheduler.onChange((externalId) => void reportOf(context, externalId))
 
   return {
     context,
-    manager: createJobManager(context, launch),
+    manager: createJobManager(context, launches),
     onChange(listener): () => void {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -107,14 +97,14 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       await unparkJobs(context)
     },
     async recover(): Promise<void> {
-      for (const job of await recoverJobs(context)) launch(job)
+      for (const job of await recoverJobs(context)) launches.add(job)
     },
     async close(): Promise<void> {
       closing.abort()
       stopListening()
       events.close()
       await scheduler.close()
-      await Promise.all(launches)
+      await launches.settled()
       await parkJobs(context)
     },
   }

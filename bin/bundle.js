@@ -1,0 +1,28 @@
+/**
+ * Puts the compiled files of one directory into few: Node needs most of a millisecond to load a file, and the server is some
+ * two hundred of them. docs/decisions/0006 has the figures. The bundles stand one level below the files they are made from, as
+ * those do, so that paths relative to a file (../../templates) hold for both.
+ *
+ *     node bin/bundle.js dist
+ */
+import { join, resolve } from 'node:path'
+import { rolldown } from 'rolldown'
+
+const directory = resolve(process.argv[2] ?? 'dist')
+const bundle = await rolldown({
+  input: {
+    main: join(directory, 'cli', 'main.js'),
+    classic: join(directory, 'cli', 'classic.js'),
+    worker: join(directory, 'jobs', 'disk', 'worker.js'),
+  },
+  platform: 'node',
+  // Native code, and what only a terminal needs.
+  external: ['classic-level', 'pino-pretty'],
+})
+await bundle.write({
+  dir: join(directory, 'bundle'),
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: '[name]-[hash].js',
+})
+await bundle.close()

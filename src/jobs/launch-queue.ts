@@ -1,0 +1,45 @@
+import { createLimit } from '../lib/limit.js'
+import { pause } from '../lib/timing.js'
+import type { Job, ManagerContext } from './job.js'
+import { launchJob } from './launch.js'
+import type { SubmitRequest } from './types.js'
+
+/** Launches (script written, job handed over) under way at once. */
+const AT_ONCE = 8
+/** From so many launches on, new submits are acknowledged a little later: no faster than the scheduler takes jobs. */
+const CROWDED = 32
+const LONGEST_DELAY_MS = 2000
+
+export interface LaunchQueue {
+  /** @param request what to run; without it, what launch_config says */
+  add(job: Job, request?: SubmitRequest): void
+  /** Resolves when the queue is not crowded, or after 2 s: a scheduler that is away must not keep clients waiting. */
+  room(): Promise<void>
+  settled(): Promise<void>
+}
+
+export function createLaunchQueue(context: ManagerContext): LaunchQueue {
+  const limit = createLimit(AT_ONCE)
+  const launches = new Set<Promise<void>>()
+  return {
+    add(job, request): void {
+      // Requests can be megabytes: those of a long queue are read again from the disk.
+      const held = launches.size < CROWDED ? request : undefined
+      const launching = limit(() => launchJob(context, job, held))
+      launches.add(launching)
+      void launching.finally(() => launches.delete(launching))
+    },
+    async room(): Promise<void> {
+      if (launches.size <= CROWDED) return
+      const enough = new AbortController()
+      const longest = pause(LONGEST_DELAY_MS, AbortSignal.any([context.signal, enough.signal])).then(() =>
+        enough.abort(),
+      )
+      while (launches.size > CROWDED && !enough.signal.aborted) await Promise.race([...launches, longest])
+      enough.abort()
+    },
+    async settled(): Promise<void> {
+      await Promise.all(launches)
+    },
+  }
+}
