@@ -132,7 +132,13 @@ async function compileSources() {
     () => 'The sources do not compile; see above.',
   )
   const bundler = join(root, 'bin', 'bundle.js')
-  await step('Bundling', process.execPath, [bundler, next], compileTimeoutMs, () => 'The bundle cannot be made; see above.')
+  await step(
+    'Bundling',
+    process.execPath,
+    [bundler, next],
+    compileTimeoutMs,
+    () => 'The bundle cannot be made; see above.',
+  )
   await writeFile(stampFile(next), '')
   // A millisecond more: utimes takes seconds as a float and may round down.
   await utimes(stampFile(next), newestMs / 1000, (newestMs + 1) / 1000)

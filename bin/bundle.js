@@ -16,8 +16,17 @@ const bundle = await rolldown({
     worker: join(directory, 'jobs', 'disk', 'worker.js'),
   },
   platform: 'node',
-  // Native code, and what only a terminal needs.
-  external: ['classic-level', 'pino-pretty'],
+  // What only a terminal needs.
+  external: ['pino-pretty'],
+  plugins: [
+    {
+      name: 'native code stays where it is',
+      resolveId(id, importer) {
+        if (id === './binding' && importer?.includes('classic-level'))
+          return { id: 'classic-level/binding.js', external: true }
+      },
+    },
+  ],
 })
 await bundle.write({
   dir: join(directory, 'bundle'),

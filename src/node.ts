@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { NodeConfig } from './config/types.js'
-import { createHttpServer } from './http/server.js'
+import { createHttpServer, type HttpServer } from './http/server.js'
 import { openManager, type RunningManager } from './jobs/manager.js'
 import { startMonitor } from './jobs/monitor.js'
-import { MagnetarError, messageOf } from './lib/errors.js'
+import { errnoOf, MagnetarError, messageOf } from './lib/errors.js'
 import { makeDirectories } from './lib/fs.js'
 import type { Logger } from './lib/log.js'
 import { createScheduler, createSlurmService, isLocal } from './schedulers/index.js'
@@ -76,7 +76,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       },
       config.server.sslPem === undefined ? {} : { tls: await readPem(config.server.sslPem) },
     )
-    const address = await server.listen({ host: config.server.host, port: config.server.port })
+    const address = await listen(server, config.server.host, config.server.port)
     releasers.push(() => server.close({ graceMs: STOP_GRACE_MS }))
     for (const each of managers) {
       each
@@ -101,6 +101,21 @@ async function openStore(config: NodeConfig): Promise<Store> {
   await makeDirectories(config.persistenceDirectory)
   const { openLevelStore } = await import('./store/level-store.js')
   return openLevelStore(path.join(config.persistenceDirectory, 'magnetar-store'))
+}
+
+async function listen(server: HttpServer, host: string, port: number): Promise<{ readonly port: number }> {
+  try {
+    return await server.listen({ host, port })
+  } catch (error) {
+    const why = { EADDRINUSE: 'another program uses it', EACCES: 'ports below 1024 need a privilege' }[
+      errnoOf(error) ?? ''
+    ]
+    throw new MagnetarError(
+      'ADDRESS_UNAVAILABLE',
+      `cannot listen on ${hostInUrl(host)}:${port}: ${why ?? messageOf(error)}`,
+      { cause: error },
+    )
+  }
 }
 
 async function readPem(file: string): Promise<{ cert: string; key: string }> {

@@ -20,12 +20,12 @@ LC_ALL=C
 unset -v SHLVL OLDPWD PWD
 
 lead() {
-    local code=none opened='' pid='' run=unmarked signalled='' started=''
+    local code=none opened='' pid='' run=unmarked started=''
     # What bash itself would say of a killed script is in the report; and the server's log is not to be held open.
     exec 2>/dev/null
-    # Handlers, as ignored signals would be inherited by the tool: the leader outlives whatever ends its job, and a
-    # server that is gone.
-    trap 'signalled=yes' HUP INT QUIT TERM PIPE
+    # The leader outlives whatever ends its job, and a server that is gone. Handlers until the script is forked, as that
+    # would inherit what is ignored.
+    trap : HUP INT QUIT TERM PIPE
     # A fork that fails for good ends the subshell.
     trap 'fail fork' EXIT
     # A script runs once; looked at here, before the output of its first run would be emptied.
@@ -47,17 +47,14 @@ lead() {
         pid=$!
     } > "$out" 2> "$err"
     set +m
+    # Ignored from here: a handler that interrupts `wait` just when the script ends loses its exit status, in any bash.
+    trap '' HUP INT QUIT TERM PIPE
     [ -n "$opened" ] || { fail streams; return; }
     trap - EXIT
     printf '"%s"' "$pid" > "$dir/pid"
     printf 'started %s %s %s\n' "$number" "$pid" "$BASHPID"
-    # A signal interrupts the waiting; bash remembers the status of a process that ended meanwhile.
-    while
-        signalled=
-        wait "$pid"
-        code=$?
-        [ -n "$signalled" ]
-    do :; done
+    wait "$pid"
+    code=$?
     if [ "$code" -gt 128 ] && [ "$code" -le 192 ]; then code=$((128 - code)); fi
     if [ -e "$dir/started" ]; then
         run=own

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { type LoadOptions, loadConfig } from '../config/load.js'
+import { MagnetarError } from '../lib/errors.js'
 import { startNode } from '../node.js'
 import { EXIT } from './exit-codes.js'
 import { createLogger } from './logger.js'
@@ -14,6 +16,11 @@ const STOP_LIMIT_MS = 4500
 export async function serve(options: LoadOptions): Promise<number> {
   let config: Awaited<ReturnType<typeof loadConfig>>
   try {
+    // The Python server starts without any file, and then unprotected; a directory that is not there is a mistyped one.
+    if (!existsSync(options.configDirectory))
+      throw new MagnetarError('CONFIG_UNREADABLE', `there is no directory ${options.configDirectory}`, {
+        fix: 'Name the directory that holds app.yml and server.ini.',
+      })
     config = await loadConfig(options)
   } catch (error) {
     printError(error)
