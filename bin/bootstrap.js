@@ -103,9 +103,7 @@ async function installPackages() {
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []]
   await step(
     'Installing packages',
-    command,
-    [...first, 'ci', '--include=dev'],
-    installTimeoutMs,
+    () => run(command, [...first, 'ci', '--include=dev'], installTimeoutMs),
     (output) => {
       const reason = unreachable.exec(output)?.[1]
       return reason
@@ -123,21 +121,20 @@ async function compileSources() {
   const old = join(scratch, 'old')
   await Promise.all([next, old].map((path) => rm(path, { recursive: true, force: true })))
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const args = [compiler, '-p', 'tsconfig.build.json', '--outDir', next]
+  const programs = [
+    [compiler, '-p', 'tsconfig.build.json', '--outDir', next],
+    [join(root, 'bin', 'bundle.js'), next],
+  ]
   await step(
     'Compiling',
-    process.execPath,
-    args,
-    compileTimeoutMs,
+    async () => {
+      for (const args of programs) {
+        const ran = await run(process.execPath, args, compileTimeoutMs)
+        if (ran.code !== 0) return ran
+      }
+      return { code: 0, output: '' }
+    },
     () => 'The sources do not compile; see above.',
-  )
-  const bundler = join(root, 'bin', 'bundle.js')
-  await step(
-    'Bundling',
-    process.execPath,
-    [bundler, next],
-    compileTimeoutMs,
-    () => 'The bundle cannot be made; see above.',
   )
   await writeFile(stampFile(next), '')
   // A millisecond more: utimes takes seconds as a float and may round down.
@@ -146,11 +143,11 @@ async function compileSources() {
   await rename(next, join(root, 'dist'))
 }
 
-/** Runs one command under a one-line message; its output is shown only when it fails. */
-async function step(title, command, args, timeoutMs, explain) {
+/** Does something under a one-line message; its output is shown only when it fails. */
+async function step(title, work, explain) {
   const startedMs = Date.now()
   process.stderr.write(`${title} ... `)
-  const { code, output } = await run(command, args, timeoutMs)
+  const { code, output } = await work()
   if (code === 0) {
     process.stderr.write(`done in ${Math.max(1, Math.round((Date.now() - startedMs) / 1000))} s\n`)
     return

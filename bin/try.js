@@ -4,6 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { ensureBuilt } from './bootstrap.js'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-await ensureBuilt({ dev: false })
+try {
+  await ensureBuilt({ dev: false })
+} catch (error) {
+  process.stderr.write(`${error.message}\n`)
+  process.exit(1)
+}
 const { tryOut } = await import('../dist/cli/try.js')
 process.exit(await tryOut(process.argv.slice(2), root))

@@ -34,6 +34,7 @@ beforeEach(async () => {
   checkout = await tempDirectory()
   await Promise.all(['bin', 'src', 'fake'].map((name) => mkdir(join(checkout, name))))
   await copyFile(join('bin', 'bootstrap.js'), join(checkout, 'bin', 'bootstrap.js'))
+  await writeFile(join(checkout, 'bin', 'bundle.js'), '')
   await writeFile(join(checkout, 'src', 'a.ts'), '')
   await writeFile(
     join(checkout, 'package.json'),

@@ -97,10 +97,5 @@ export function recycleJobDirectory(
 
 function isAsMade(directory: string, mode: number): boolean {
   const found = fs.lstatSync(directory, { throwIfNoEntry: false })
-  return (
-    found !== undefined &&
-    found.isDirectory() &&
-    (found.mode & 0o7777) === mode &&
-    found.uid === process.getuid?.()
-  )
+  return found?.isDirectory() && (found.mode & 0o7777) === mode && found.uid === process.getuid?.()
 }
