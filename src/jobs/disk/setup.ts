@@ -97,5 +97,6 @@ export function recycleJobDirectory(
 
 function isAsMade(directory: string, mode: number): boolean {
   const found = fs.lstatSync(directory, { throwIfNoEntry: false })
-  return found?.isDirectory() && (found.mode & 0o7777) === mode && found.uid === process.getuid?.()
+  if (!found?.isDirectory()) return false
+  return (found.mode & 0o7777) === mode && found.uid === process.getuid?.()
 }
