@@ -16,7 +16,7 @@ type Mode = (typeof MODES)[number]
 
 /** `pulsar [-m MODE] [-c DIR]`: sources local_env.sh, enters the virtualenv, serves (reference/config §7). */
 export async function pulsar(argv: readonly string[]): Promise<number> {
-  let mode: string | undefined = process.env.MODE
+  let mode: string | undefined = process.env.MODE || undefined
   let directory = process.env.PULSAR_CONFIG_DIR ?? '.'
   let at = 0
   for (; at < argv.length; at++) {

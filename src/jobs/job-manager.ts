@@ -26,6 +26,7 @@ export function createJobManager(context: ManagerContext, launches: LaunchQueue)
       const tool = { toolId, toolVersion }
       const spare = context.trash.takeSpare()
       await disk.makeJobDirectory({ directory: directory.path, mode: config.jobDirectoryMode, tool, spare })
+      context.recentlySeen.set(id, true)
       return setupDocument(directory, id, tool, config, version)
     },
     async submit(jobId, request) {
@@ -56,7 +57,10 @@ export function createJobManager(context: ManagerContext, launches: LaunchQueue)
       const directory = directoryOf(context, checkJobId(jobId))
       const target = uploadTarget(directory.path, type, name)
       // A client with a jobs_directory uploads first and has the job set up by the submit.
-      await disk.makeJobDirectoryIfMissing(directory.path, config.jobDirectoryMode)
+      if (!context.recentlySeen.get(jobId)) {
+        await disk.makeJobDirectoryIfMissing(directory.path, config.jobDirectoryMode)
+        context.recentlySeen.set(jobId, true)
+      }
       return target
     },
     downloadPath: (jobId, type, name) =>
@@ -88,6 +92,7 @@ async function cleanJob(context: ManagerContext, jobId: string): Promise<void> {
   await cancelJob(context, jobId)
   await context.trash.discard(directoryOf(context, jobId).path)
   context.recentlyEnded.delete(jobId)
+  context.recentlySeen.delete(jobId)
   const changes: StoreChange[] = [{ type: 'del', key: endedKey(name, jobId) }]
   const job = context.jobs.get(jobId)
   if (job) {

@@ -27,6 +27,8 @@ export interface Job {
   cleaned: boolean
   /** When its state was last learned or asked for. */
   newsAtMs: number
+  /** Since when its script has announced its end, while the scheduler has yet to say how it ended. */
+  announcedAtMs: number | undefined
   /** Since when the scheduler says that it ended while its return code has not shown up. */
   endedSinceMs: number | undefined
 }
@@ -47,6 +49,8 @@ export interface ManagerContext {
   readonly persistenceDirectory: string | undefined
   readonly log: Logger
   readonly jobs: Map<string, Job>
+  /** Job directories that were made or seen lately, so that each of a job's uploads need not look for its directory. */
+  readonly recentlySeen: Recent<true>
   /** How jobs ended lately, so that the polls which see it need not ask the store. */
   readonly recentlyEnded: Recent<JobStatus>
   readonly lock: KeyedLock
@@ -80,6 +84,7 @@ export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
     stopping: record.stopping ?? false,
     cleaned: record.cleaned ?? false,
     newsAtMs: Date.now(),
+    announcedAtMs: undefined,
     endedSinceMs: undefined,
   }
 }

@@ -24,7 +24,10 @@ export function noteEnded(context: ManagerContext, jobId: string): Promise<void>
   return underLock(context, jobId, async (job) => {
     if (job.stopping) return askSoon(job)
     const code = await disk.readEnd(job.directory.path, LAST_PLAIN_CODE, eventFiles(context, jobId))
-    if (code === undefined) return askSoon(job)
+    if (code === undefined) {
+      job.announcedAtMs ??= Date.now()
+      return askSoon(job)
+    }
     await recordEnd(context, job, { status: 'complete' })
   })
 }

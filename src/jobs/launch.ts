@@ -90,6 +90,10 @@ async function writeScript(context: ManagerContext, job: Job, launch: SubmitRequ
   const { directory } = job
   const refused = unsupportedStaging(launch.remote_staging)
   if (refused) throw new Error(refused)
+  if (hasRequirements(launch.dependencies_description)) {
+    // As where nothing resolves them in the Python server: the job runs, and finds its tools on the PATH or not.
+    context.log.warn({ job: job.id }, 'the tool asks for dependencies, which this release does not resolve')
+  }
   const headers = context.scheduler.headers(submissionOf(context, job), textParams(launch.submit_params))
   const script = buildJobScript({
     directory,
@@ -101,6 +105,11 @@ async function writeScript(context: ManagerContext, job: Job, launch: SubmitRequ
     endedEvent: context.events.file('ended', job.id),
   })
   await disk.writeScript(directory.script, script)
+}
+
+function hasRequirements(description: unknown): boolean {
+  const { requirements } = (description ?? {}) as { readonly requirements?: unknown }
+  return Array.isArray(requirements) && requirements.length > 0
 }
 
 function textParams(params: Record<string, unknown> | null | undefined): SubmitParams {

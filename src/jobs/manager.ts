@@ -40,7 +40,7 @@ export interface RunningManager {
   close(): Promise<void>
 }
 
-const RECENTLY_ENDED = 1000
+const RECENT_JOBS = 1000
 
 /** Puts one manager together: its directories, its watch on job scripts, its jobs. */
 export async function openManager(parts: ManagerParts): Promise<RunningManager> {
@@ -70,7 +70,8 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     persistenceDirectory: parts.persistenceDirectory ?? undefined,
     log,
     jobs: new Map(),
-    recentlyEnded: createRecent(RECENTLY_ENDED),
+    recentlySeen: createRecent(RECENT_JOBS),
+    recentlyEnded: createRecent(RECENT_JOBS),
     lock: createKeyedLock(),
     signal: closing.signal,
     nextSequence: () => ++sequence,

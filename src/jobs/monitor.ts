@@ -48,7 +48,11 @@ async function listEnded(context: ManagerContext): Promise<void> {
 function isDue(context: ManagerContext, now: number): boolean {
   for (const job of context.jobs.values()) {
     if (job.externalId === undefined) continue
-    if (now - job.newsAtMs >= context.scheduler.pollIntervalMs(now - job.submittedAtMs) || job.newsAtMs === 0)
+    if (
+      now - job.newsAtMs >=
+        context.scheduler.pollIntervalMs(now - (job.announcedAtMs ?? job.submittedAtMs)) ||
+      job.newsAtMs === 0
+    )
       return true
   }
   return false

@@ -159,21 +159,3 @@ function collect(stream: Readable | null | undefined, limitBytes: number): Colle
   stream?.on('error', () => {})
   return collected
 }
-
-/** Runs what it is given, at most `limit` at a time, first come first served. */
-export function limitConcurrency(limit: number): <T>(task: () => Promise<T>) => Promise<T> {
-  let active = 0
-  const waiting: (() => void)[] = []
-  return async (task) => {
-    if (active >= limit) await new Promise<void>((resolve) => waiting.push(resolve))
-    else active += 1
-    try {
-      return await task()
-    } finally {
-      const next = waiting.shift()
-      // The place is handed on, not given back: a newcomer cannot slip in between.
-      if (next) next()
-      else active -= 1
-    }
-  }
-}

@@ -1,4 +1,4 @@
-/** Runs at most `width` tasks at once, the others in the order they came. */
+/** Runs what it is given, at most `width` at a time, first come first served. */
 export function createLimit(width: number): <T>(task: () => Promise<T>) => Promise<T> {
   let running = 0
   const waiting: (() => void)[] = []
@@ -9,6 +9,7 @@ export function createLimit(width: number): <T>(task: () => Promise<T>) => Promi
       return await task()
     } finally {
       const next = waiting.shift()
+      // The place is handed on, not given back: a newcomer cannot slip in between.
       if (next) next()
       else running--
     }

@@ -75,11 +75,13 @@ export function createTaskPool<T extends Tasks>(workerFile: URL, tasks: T): Task
       else waiting?.resolve(answer.value)
     })
     const fail = (error: unknown): void => {
+      if (!threads.includes(thread)) return
       threads.splice(threads.indexOf(thread), 1)
       for (const waiting of thread.pending.values()) waiting.reject(error)
       thread.pending.clear()
     }
     thread.worker.on('error', fail)
+    thread.worker.on('exit', () => fail(new Error('a disk thread ended unexpectedly')))
     threads.push(thread)
     return thread
   }

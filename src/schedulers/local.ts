@@ -3,7 +3,7 @@
  * in each job directory, from which the processes are found again.
  */
 import { messageOf } from '../lib/errors.js'
-import { limitConcurrency } from '../lib/exec.js'
+import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
 import type { StartedScript } from './job-runner.js'
 import { shareJobRunner } from './job-runner-shared.js'
@@ -209,7 +209,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
     },
     async recover(jobs, signal) {
       const found = new Map<string, string>()
-      const limited = limitConcurrency(MAX_RECOVERING)
+      const limited = createLimit(MAX_RECOVERING)
       await Promise.all(
         jobs.map((job) =>
           limited(async () => {

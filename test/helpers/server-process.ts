@@ -12,6 +12,8 @@ export interface ServerCommand {
   /** Base URL, with a slash at the end. */
   readonly url: string
   readonly startTimeoutMs?: number
+  /** Whether the server answers at this URL, instead of a plain fetch (self-signed certificates). */
+  readonly request?: (url: string) => Promise<boolean>
 }
 
 export interface ServerProcess {
@@ -73,7 +75,7 @@ export async function startServerProcess(options: ServerCommand): Promise<Server
   }
   running.add(server)
   try {
-    await waitFor(() => answers(child, options.url), {
+    await waitFor(() => answers(child, options), {
       what: `answer from ${options.url}`,
       timeoutMs: options.startTimeoutMs ?? 60_000,
     })
@@ -94,10 +96,11 @@ async function stopGroup(child: ChildProcess, pid: number, ended: Promise<void>)
   clearTimeout(timer)
 }
 
-async function answers(child: ChildProcess, url: string): Promise<boolean> {
+async function answers(child: ChildProcess, { url, request }: ServerCommand): Promise<boolean> {
   if (child.exitCode !== null || child.signalCode !== null) {
     throw new Error(`it ended with ${child.signalCode ?? child.exitCode} before it answered`)
   }
+  if (request) return request(new URL('healthz', url).href)
   try {
     const answer = await fetch(new URL('healthz', url), { signal: AbortSignal.timeout(5_000) })
     await answer.arrayBuffer()

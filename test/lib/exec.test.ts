@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { CommandNotStarted, limitConcurrency, runCommand } from '../../src/lib/exec.js'
+import { CommandNotStarted, runCommand } from '../../src/lib/exec.js'
 import { readProcess } from '../../src/schedulers/process-table.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { waitFor } from '../helpers/wait-for.js'
@@ -84,33 +84,5 @@ describe('runCommand', () => {
     const long = 'x'.repeat(3_000_000)
     const failed = await runCommand('/bin/true', [long], { timeoutMs }).catch((error: unknown) => error)
     expect(failed).toMatchObject({ name: 'CommandNotStarted', errno: 'E2BIG' })
-  })
-})
-
-describe('limitConcurrency', () => {
-  it('runs no more than the limit at once, in order, and goes on after a failure', async () => {
-    const limited = limitConcurrency(2)
-    const order: number[] = []
-    let active = 0
-    let most = 0
-    const task = (n: number) => async () => {
-      order.push(n)
-      active += 1
-      most = Math.max(most, active)
-      await new Promise((resolve) => setImmediate(resolve))
-      active -= 1
-      if (n === 2) throw new Error('two')
-      return n
-    }
-    const results = await Promise.allSettled([1, 2, 3, 4, 5].map((n) => limited(task(n))))
-    expect(results.map(({ status }) => status)).toEqual([
-      'fulfilled',
-      'rejected',
-      'fulfilled',
-      'fulfilled',
-      'fulfilled',
-    ])
-    expect(most).toBe(2)
-    expect(order).toEqual([1, 2, 3, 4, 5])
   })
 })

@@ -3,13 +3,16 @@ import { type OpenFile, openForRead } from '../../lib/confined-file.js'
 import { errnoOf, MagnetarError } from '../../lib/errors.js'
 
 const CUT = '\n..\n'
+/** Also of a stream whose size is not limited: an answer must fit into memory. */
+const MAX_BYTES = 128 * 1024 * 1024
 
 /**
- * A stream file as the status reports it: whole when it has at most `limitBytes`, else its head and tail around "\n..\n",
- * `limitBytes` in all (galaxy.util.shrink_stream_by_size; a limit under 6 keeps just the head). Invalid UTF-8 becomes U+FFFD.
- * At most `limitBytes` are read, however large the file. undefined: missing, no regular file, or outside `directory`.
+ * A stream file as the status reports it: whole when it has at most `wantedBytes`, else its head and tail around "\n..\n",
+ * `wantedBytes` in all (galaxy.util.shrink_stream_by_size; a limit under 6 keeps just the head). Invalid UTF-8 becomes U+FFFD.
+ * At most `wantedBytes` are read, however large the file. undefined: missing, no regular file, or outside `directory`.
  */
-export function readStream(directory: string, name: string, limitBytes: number): string | undefined {
+export function readStream(directory: string, name: string, wantedBytes: number): string | undefined {
+  const limitBytes = Math.min(wantedBytes, MAX_BYTES)
   let file: OpenFile
   try {
     file = openForRead(directory, name.split('/'))

@@ -1,5 +1,6 @@
 /** All that a process does with Slurm's commands, shared by its managers: limits, timeouts, the breaker, the state query. */
-import { type CommandResult, limitConcurrency, runCommand } from '../../lib/exec.js'
+import { type CommandResult, runCommand } from '../../lib/exec.js'
+import { createLimit } from '../../lib/limit.js'
 import type { Logger } from '../../lib/log.js'
 import type { SchedulerProbe } from '../scheduler.js'
 import { createAccounting } from './accounting.js'
@@ -47,7 +48,7 @@ export function openSlurm(options: SlurmServiceOptions): SlurmService {
   const { log, maxSubmits = 4 } = options
   const submitEnv = slurmEnvironment(options.env ?? process.env)
   const env = { ...submitEnv, LC_ALL: 'C' }
-  const places = { sbatch: limitConcurrency(maxSubmits), others: limitConcurrency(4) }
+  const places = { sbatch: createLimit(maxSubmits), others: createLimit(4) }
   const unknownStates = new Set<string>()
   const submits: number[] = []
   const closing = new AbortController()

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, messageOf } from '../../lib/errors.js'
-import { limitConcurrency } from '../../lib/exec.js'
+import { createLimit } from '../../lib/limit.js'
 import { SchedulerDown, type Submission } from '../scheduler.js'
 import { parseStarted, STARTED_FILE } from '../started-file.js'
 
@@ -14,7 +14,7 @@ export async function slurmIdsFromStarted(
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
   const found = new Map<string, string>()
-  const limited = limitConcurrency(MAX_READING)
+  const limited = createLimit(MAX_READING)
   await Promise.all(
     jobs.map(({ jobId, directory }) =>
       limited(async () => {
