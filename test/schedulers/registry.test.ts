@@ -2,31 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { ManagerConfig } from '../../src/config/types.js'
 import { silentLogger } from '../../src/lib/log.js'
 import { createScheduler, createSlurmService, isLocal } from '../../src/schedulers/index.js'
+import { managerConfig } from '../helpers/manager.js'
 
-const base: ManagerConfig = {
-  name: '_default_',
-  type: 'queued_python',
-  stagingDirectory: '/s',
-  assignIds: 'galaxy',
-  galaxyHome: undefined,
-  galaxyVirtualEnv: undefined,
-  galaxyConfigFile: undefined,
-  galaxyDatasetFilesPath: undefined,
-  galaxyDatatypesConfigFile: undefined,
-  tmpDir: undefined,
-  debug: false,
-  maximumStreamSizeBytes: undefined,
-  jobDirectoryMode: undefined,
-  env: [],
-  numConcurrentJobs: 4,
-  nativeSpecification: undefined,
-  jobNameTemplate: 'pulsar_$job_id',
-  minPollingIntervalMs: 500,
-  jobPlugin: undefined,
-  shellPlugin: undefined,
-  jobParameters: {},
-  returnCodeWaitMs: 15_000,
-}
+const base = managerConfig('/s', { numConcurrentJobs: 4 })
 
 async function create(config: Partial<ManagerConfig>) {
   const slurm = createSlurmService({ log: silentLogger })
