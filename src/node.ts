@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { access, constants, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { NodeConfig } from './config/types.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
@@ -41,6 +41,14 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     return closing
   }
   try {
+    await makeUsable('staging_directory', config.stagingDirectory)
+    for (const manager of config.managers) {
+      await makeUsable(
+        `staging_directory of manager ${manager.name}`,
+        manager.stagingDirectory,
+        manager.jobDirectoryMode,
+      )
+    }
     const store = await openStore(config)
     releasers.push(() => store.close())
     const slurm = createSlurmService({ log })
@@ -93,12 +101,24 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
   }
 }
 
+/** Before anything else is made: a path is what is easiest to get wrong. */
+async function makeUsable(option: string, directory: string, mode?: number): Promise<void> {
+  try {
+    await makeDirectories(directory, mode)
+    await access(directory, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new MagnetarError('DIRECTORY_UNUSABLE', `${option}: cannot use ${directory}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
 async function openStore(config: NodeConfig): Promise<Store> {
   if (config.persistenceDirectory === null) {
     const { openMemoryStore } = await import('./store/memory-store.js')
     return openMemoryStore()
   }
-  await makeDirectories(config.persistenceDirectory)
+  await makeUsable('persistence_directory', config.persistenceDirectory)
   const { openLevelStore } = await import('./store/level-store.js')
   return openLevelStore(path.join(config.persistenceDirectory, 'magnetar-store'))
 }

@@ -30,12 +30,21 @@ export async function serve(options: LoadOptions): Promise<number> {
   for (const warning of config.warnings) log.warn(warning)
   process.on('SIGHUP', () => log.reopen())
   const stopped = untilStopped()
+  let ready = false
+  // A start that hangs on a dead file system must not outlive the wish to stop.
+  void stopped.then(() => {
+    if (!ready) setTimeout(() => process.exit(EXIT.failed), STOP_LIMIT_MS)
+  })
   let node: Awaited<ReturnType<typeof startNode>>
   try {
     node = await startNode(config, log)
   } catch (error) {
     printError(error)
     return EXIT.failed
+  }
+  ready = true
+  if (config.privateToken === undefined) {
+    log.warn(`no private_token is set: whoever can reach ${node.url} can run commands as this user`)
   }
   const names = config.managers.map((manager) => `${manager.name} (${manager.type})`)
   log.info(`ready: ${node.url} · managers ${names.join(', ') || 'none'} · jobs in ${config.stagingDirectory}`)

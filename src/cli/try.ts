@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -32,12 +32,13 @@ export async function tryOut(argv: readonly string[], root: string): Promise<num
 
   const port = await freePortFrom(USUAL_PORT)
   const url = `http://127.0.0.1:${port}/`
+  const logStart = existsSync(node.logFile) ? statSync(node.logFile).size : 0
   const server = startServer(node, port)
   // Ctrl-C reaches the server too: it stops by itself, we only wait for it.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => server.kill('SIGTERM'))
   try {
-    await untilReady(server, url, node)
+    await untilReady(server, url, node, logStart)
     done(`serving ${url}${port === USUAL_PORT ? '' : ` (port ${USUAL_PORT} is taken)`}`)
     const report = await sendJob(url, node)
     if (report !== EXIT.ok || argv.includes('--once')) return report
@@ -74,18 +75,18 @@ function startServer(node: TryNode, port: number): ChildProcess {
   return server
 }
 
-async function untilReady(server: ChildProcess, url: string, node: TryNode): Promise<void> {
+async function untilReady(server: ChildProcess, url: string, node: TryNode, logStart: number): Promise<void> {
   const deadline = Date.now() + START_LIMIT_MS
   for (;;) {
     if (server.exitCode !== null || server.signalCode !== null)
-      throw new Error(`the server did not start:\n${lastLines(node.logFile)}`)
+      throw new Error(`the server did not start:\n${lastLines(node.logFile, logStart)}`)
     const answer = await fetch(`${url}healthz`, {
       headers: { authorization: `Bearer ${node.token}` },
       signal: AbortSignal.timeout(2000),
     }).catch(() => undefined)
     if (answer?.ok) return
     if (Date.now() > deadline)
-      throw new Error(`the server does not answer on ${url}:\n${lastLines(node.logFile)}`)
+      throw new Error(`the server does not answer on ${url}:\n${lastLines(node.logFile, logStart)}`)
     await sleep(20)
   }
 }
@@ -127,8 +128,12 @@ ${chalk.bold('Ctrl-C')} stops the server.
 `)
 }
 
-function lastLines(file: string): string {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-5).join('\n')
+/** What the server wrote since this start, its last lines; a person is told what the most likely of them means. */
+function lastLines(file: string, from: number): string {
+  const text = readFileSync(file).subarray(from).toString('utf8').trimEnd()
+  if (text.includes('STORE_LOCKED'))
+    return '  npm start is already running here. Stop it first, with Ctrl-C where it runs.'
+  return text.split('\n').slice(-5).join('\n')
 }
 
 function done(text: string): void {

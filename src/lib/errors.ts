@@ -88,6 +88,10 @@ export const ERRORS = {
     meaning: 'The file system has no room or no inodes left, or a quota is used up.',
     fix: 'Free space below the staging directory.',
   },
+  DIRECTORY_UNUSABLE: {
+    meaning: 'A directory of the configuration cannot be made or used.',
+    fix: 'Name a directory that the user who runs the server may write to, or make it and give it to that user.',
+  },
   CERTIFICATE_UNREADABLE: {
     meaning: 'The file named by ssl_pem cannot be read or used.',
     fix: 'It must hold certificate and key as PEM and be readable by the user that runs the server.',
@@ -112,8 +116,8 @@ export const ERRORS = {
   // Configuration
   CONFIG_INVALID: {
     meaning:
-      'A configuration file, variable or argument has something in it that cannot be used; nothing was started.',
-    fix: 'Each line of the message names the file, the line, the key, what was found and what was expected.',
+      'The configuration has values that cannot be used; the message has file, line, key and what was expected.',
+    fix: 'Correct the lines named above. Nothing was started or changed.',
   },
   CONFIG_UNREADABLE: {
     meaning: 'A configuration file that is named somewhere is missing or cannot be read.',

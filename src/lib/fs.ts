@@ -1,9 +1,26 @@
 import fs from 'node:fs/promises'
+import path from 'node:path'
 import { errnoOf } from './errors.js'
 
-/** Makes a directory and its missing parents. */
+/**
+ * Makes a directory and its missing parents. Not by mkdir's own `recursive`, which never ends where a parent exists and still
+ * nothing can be made in it (/proc, some network file systems).
+ * @throws the system error; EEXIST or ENOTDIR when a file is in the way
+ */
 export async function makeDirectories(directory: string, mode = 0o777): Promise<void> {
-  await fs.mkdir(directory, { recursive: true, mode })
+  try {
+    await fs.mkdir(directory, { mode })
+    return
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST' && (await fs.stat(directory)).isDirectory()) return
+    if (errnoOf(error) !== 'ENOENT' || path.dirname(directory) === directory) throw error
+  }
+  await makeDirectories(path.dirname(directory), mode)
+  try {
+    await fs.mkdir(directory, { mode })
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST' || !(await fs.stat(directory)).isDirectory()) throw error
+  }
 }
 
 /** The names in a directory; none when it does not exist. */

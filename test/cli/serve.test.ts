@@ -79,6 +79,33 @@ describe('magnetar serve', () => {
     expect(existsSync(staging)).toBe(false)
   })
 
+  it.each([
+    ['staging_directory', '/proc/nothing/x'],
+    ['staging_directory', '/etc/passwd/x'],
+    ['persistence_directory', '/etc/passwd'],
+  ])('says which path is wrong: %s: %s', async (option, value) => {
+    const directory = await tempDirectory()
+    const paths = {
+      staging_directory: `${directory}/s`,
+      persistence_directory: `${directory}/p`,
+      [option]: value,
+    }
+    writeFileSync(path.join(directory, 'app.yml'), JSON.stringify(paths))
+    const { exitCode, output } = await serve(directory)
+    expect(exitCode).toBe(1)
+    expect(output).toContain(option)
+    expect(output).toContain('DIRECTORY_UNUSABLE')
+    expect(output).not.toMatch(/ at .*\.js:/)
+    expect(existsSync(path.join(directory, 'p', 'magnetar-store'))).toBe(false)
+  })
+
+  it('warns when no token is set', async () => {
+    const directory = await tempDirectory()
+    const server = await startMagnetar({ directory, app: { private_token: '' } })
+    await server.stop()
+    expect(server.logs()).toContain('no private_token is set')
+  })
+
   it('refuses a directory that is not there, and command lines it does not understand', async () => {
     expect(await serve('/nonexistent/etc')).toMatchObject({ exitCode: 78 })
     expect(await serve('/', '--port', '70000')).toMatchObject({ exitCode: 2 })
