@@ -113,16 +113,18 @@ async function sendJob(url: string, node: TryNode): Promise<number> {
 
 function sayWhatNext(url: string, node: TryNode, directory: string): void {
   const here = (file: string): string => path.relative(process.cwd(), file) || '.'
-  const token = `$(cat ${here(path.join(node.configDirectory, 'token'))})`
+  const token = here(path.join(node.configDirectory, 'token'))
   process.stdout.write(`
 ${chalk.bold('What next')}
-  Ask it something     curl -H "Authorization: Bearer ${token}" ${url}healthz
-  Watch it work        tail -f ${here(node.logFile)}
-  Let Galaxy use it    a destination with runner pulsar_rest, url ${url}
-                       and private_token ${token}; default_file_action transfer
-  Change it            ${here(path.join(node.configDirectory, 'app.yml'))} is written anew at each start; docs/options.md lists what it can
-                       hold. Serve a directory of your own with: node bin/magnetar.js serve --config DIRECTORY
-  Remove it            rm -r ${here(directory)}
+  Ask it something   curl -H "Authorization: Bearer $(cat ${token})" \\
+                       ${url}healthz
+  Watch it work      tail -f ${here(node.logFile)}
+  Let Galaxy use it  a destination with runner pulsar_rest, url ${url},
+                     the private_token in ${token}
+                     and default_file_action transfer
+  Serve your own     node bin/magnetar.js serve --config DIRECTORY
+                     (docs/options.md has the keys; this app.yml is written anew each time)
+  Remove it          rm -r ${here(directory)}
 
 ${chalk.bold('Ctrl-C')} stops the server.
 `)

@@ -48,8 +48,13 @@ export function noteReport(context: ManagerContext, jobId: string, report: Sched
 }
 
 async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerReport): Promise<void> {
-  if (report.failure !== undefined)
+  if (report.failure !== undefined) {
+    // A script that was killed after it had left its return code (a negative exit code): the tool was through.
+    const killed = report.exitCode !== undefined && report.exitCode < 0
+    const left = killed ? await disk.readReturnCode(job.directory.path, false) : undefined
+    if (left !== undefined && left <= LAST_PLAIN_CODE) return finishJob(context, job, { status: 'complete' })
     return finishJob(context, job, { status: 'failed', reason: report.failure })
+  }
   job.endedSinceMs ??= Date.now()
   const overdue = Date.now() - job.endedSinceMs >= context.returnCodeWaitMs
   const code = await disk.readReturnCode(job.directory.path, overdue)

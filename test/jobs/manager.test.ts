@@ -263,6 +263,15 @@ describe('the end of a job', () => {
     expect((await running.manager.status('7')).returncode).toBe(-9)
   })
 
+  it('is the tool’s return code when its script was killed only after leaving one', async () => {
+    await submit()
+    await launched()
+    writeFileSync(job('return_code'), '2\n')
+    scheduler.report('x-7', { state: 'ended', failure: 'Slurm ended the job: FAILED', exitCode: -9 })
+    await untilStatus(running, '7', 'complete')
+    expect((await running.manager.status('7')).returncode).toBe(2)
+  })
+
   it('never changes once it is told', async () => {
     await submit()
     await launched()
