@@ -116,14 +116,14 @@ function sayWhatNext(url: string, node: TryNode, directory: string): void {
   const token = here(path.join(node.configDirectory, 'token'))
   process.stdout.write(`
 ${chalk.bold('What next')}
-  Ask it something   curl -H "Authorization: Bearer $(cat ${token})" \\
-                       ${url}healthz
+  Ask it something   curl ${url}healthz \\
+                       -H "Authorization: Bearer $(cat ${token})"
   Watch it work      tail -f ${here(node.logFile)}
-  Let Galaxy use it  a destination with runner pulsar_rest, url ${url},
+  Let Galaxy use it  a destination with runner pulsar_rest, this url,
                      the private_token in ${token}
                      and default_file_action transfer
   Serve your own     node bin/magnetar.js serve --config DIRECTORY
-                     (docs/options.md has the keys; this app.yml is written anew each time)
+                     (docs/options.md has the keys)
   Remove it          rm -r ${here(directory)}
 
 ${chalk.bold('Ctrl-C')} stops the server.
