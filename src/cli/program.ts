@@ -3,6 +3,9 @@ import { Command, InvalidArgumentError } from 'commander'
 import { EXIT } from './exit-codes.js'
 import type { ServeArguments } from './main.js'
 
+/** How a subcommand says its exit code: commander's actions have no result of their own. */
+export type Finish = (exitCode: number) => void
+
 function parsePort(text: string): number {
   const port = Number(text)
   if (!/^\d+$/.test(text) || port > 65535)
@@ -10,7 +13,8 @@ function parsePort(text: string): number {
   return port
 }
 
-function version(): string {
+/** The version of this package. */
+export function version(): string {
   const require = createRequire(import.meta.url)
   return (require('../../package.json') as { version: string }).version
 }
@@ -21,13 +25,37 @@ export async function runProgram(
   serve: (options: ServeArguments) => Promise<number>,
 ): Promise<number> {
   let exitCode: number = EXIT.ok
+  const finish: Finish = (code) => {
+    exitCode = code
+  }
+  const program = createProgram(serve, finish)
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? ''
+    if (!code.startsWith('commander.')) throw error
+    exitCode = (error as { exitCode?: number }).exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+  return exitCode
+}
+
+/** The commands and their options, also for the man page and the completions. */
+export function createProgram(serve: (options: ServeArguments) => Promise<number>, finish: Finish): Command {
   const program = new Command('magnetar')
-    .description('Runs a Pulsar node: the server that runs jobs for a Galaxy server.')
+    .description('Sets up and runs a Pulsar node: the server that runs jobs for a Galaxy server.')
     .version(version())
     .showHelpAfterError('(magnetar --help lists the commands and options)')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'magnetar: ')) })
     .exitOverride()
+  addServeCommand(program, serve, finish)
+  return program
+}
 
+function addServeCommand(
+  program: Command,
+  serve: (options: ServeArguments) => Promise<number>,
+  finish: Finish,
+): void {
   program
     .command('serve')
     .description('serve the node configured in a directory, until SIGINT or SIGTERM')
@@ -39,22 +67,5 @@ export async function runProgram(
       parsePort,
     )
     .addHelpText('after', '\nExample:\n  magnetar serve --config /srv/pulsar/etc --port 8913')
-    .action(async (options: ServeArguments) => {
-      exitCode = await serve(options)
-    })
-
-  try {
-    await program.parseAsync([...argv], { from: 'user' })
-  } catch (error) {
-    if (
-      error instanceof Error &&
-      'exitCode' in error &&
-      'code' in error &&
-      String(error.code).startsWith('commander.')
-    ) {
-      return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    }
-    throw error
-  }
-  return exitCode
+    .action(async (options: ServeArguments) => finish(await serve(options)))
 }

@@ -127,6 +127,55 @@ export const ERRORS = {
     meaning: 'local_env.sh ended with an error, did not end, or printed more than it may.',
     fix: 'Run "bash local_env.sh" in the configuration directory and correct what it reports.',
   },
+  EDIT_REFUSED: {
+    meaning: 'A configuration file is written in a way that cannot be edited without risk to what stands in it.',
+    fix: 'The message says which line; change the file by hand, or simplify that line and repeat the command.',
+  },
+  // Setup
+  ANSWER_INVALID: {
+    meaning: 'A flag, an environment variable or a key of the answers file has a value that cannot be used.',
+    fix: 'The message names each of them and what was expected. Nothing was changed.',
+  },
+  ANSWERS_MISSING: {
+    meaning: 'Without a terminal nothing is asked, and something that has no default was not given.',
+    fix: 'The message names all that is missing with its flags.',
+  },
+  SETUP_BUSY: {
+    meaning: 'Another setup, upgrade or uninstall of the same node is running.',
+    fix: 'Wait until it ends; the message has its process id.',
+  },
+  SETUP_CONFLICT: {
+    meaning: 'Something on the disk is in the way or was edited by hand, and setup does not replace it by itself.',
+    fix: 'Change the answers to what is there, or repeat with --force, which keeps a backup of every file it replaces.',
+  },
+  SETUP_FAILED: {
+    meaning: 'A step of setup failed. The message says what was undone and what is left.',
+    fix: 'Correct what the message names and run the same command again: it goes on from what is there.',
+  },
+  NOT_PERMITTED: {
+    meaning: 'The command needs rights that this user does not have.',
+    fix: 'Run it as root, or name a prefix that this user may write to.',
+  },
+  RUNTIME_UNAVAILABLE: {
+    meaning: 'The Node.js runtime of the node could not be fetched, copied or started.',
+    fix: 'Give one that is there: --node "$(command -v node)", or a tarball fetched elsewhere: --runtime-tarball FILE.',
+  },
+  SERVICE_FAILED: {
+    meaning: 'Supervisor or systemd did not start or stop the node, or the node did not answer in time.',
+    fix: 'The message has the last lines of its log.',
+  },
+  VERIFY_FAILED: {
+    meaning: 'The node is set up, but a job sent through it did not end well.',
+    fix: 'The message says at which stage; correct that and run setup again.',
+  },
+  NODE_NOT_FOUND: {
+    meaning: 'There is no node that setup made at this prefix.',
+    fix: 'Name the right one with --prefix or --instance.',
+  },
+  RELEASE_UNKNOWN: {
+    meaning: 'The release is not installed beside the others, or there is none to go back to.',
+    fix: 'The message lists what is there.',
+  },
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof ERRORS
