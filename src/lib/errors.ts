@@ -128,7 +128,8 @@ export const ERRORS = {
     fix: 'Run "bash local_env.sh" in the configuration directory and correct what it reports.',
   },
   EDIT_REFUSED: {
-    meaning: 'A configuration file is written in a way that cannot be edited without risk to what stands in it.',
+    meaning:
+      'A configuration file is written in a way that cannot be edited without risk to what stands in it.',
     fix: 'The message says which line; change the file by hand, or simplify that line and repeat the command.',
   },
   // Setup
@@ -145,7 +146,8 @@ export const ERRORS = {
     fix: 'Wait until it ends; the message has its process id.',
   },
   SETUP_CONFLICT: {
-    meaning: 'Something on the disk is in the way or was edited by hand, and setup does not replace it by itself.',
+    meaning:
+      'Something on the disk is in the way or was edited by hand, and setup does not replace it by itself.',
     fix: 'Change the answers to what is there, or repeat with --force, which keeps a backup of every file it replaces.',
   },
   SETUP_FAILED: {
