@@ -1,5 +1,5 @@
 /**
- * npm run peers: the real programs that test/peers talks to. Slurm and munge come from Debian (root is needed for that), Pulsar
+ * npm run peers: the real programs that test/peers talks to. Slurm, munge, Supervisor and tmux come from Debian (root is needed for that), Pulsar
  * from PyPI into .peers/venv. What is there already is left alone; when all is there, this ends in a moment.
  */
 import { spawnSync } from 'node:child_process'
@@ -18,6 +18,8 @@ const programs = [
   { program: 'slurmd', debian: 'slurm-wlm' },
   { program: 'sbatch', debian: 'slurm-wlm' },
   { program: 'munged', debian: 'munge' },
+  { program: 'supervisord', debian: 'supervisor' },
+  { program: 'tmux', debian: 'tmux' },
 ]
 
 try {
@@ -43,7 +45,7 @@ function installPackages(packages) {
     throw new Error(
       `Missing for the tests with real programs: ${list}\nInstall it as root, then run "npm run peers" again:\n` +
         `  apt-get update && apt-get install ${list}\n` +
-        '(on a system that is not Debian or Ubuntu: the packages which hold slurmctld, slurmd, sbatch and munged)',
+        '(on a system that is not Debian or Ubuntu: the packages which hold slurmctld, slurmd, sbatch, munged, supervisord and tmux)',
     )
   }
   console.log(`Installing ${list} ...`)

@@ -7,6 +7,7 @@ import { runCommand } from '../../src/lib/exec.js'
 import { hasEnvironment, readProcess, readProcesses } from '../../src/schedulers/process-table.js'
 import { freePort } from '../helpers/free-port.js'
 import { waitFor } from '../helpers/wait-for.js'
+import type { PrivateRoot } from './private-root.js'
 import { slurmConf } from './slurm-conf.js'
 
 export interface PrivateSlurm {
@@ -24,15 +25,17 @@ export interface PrivateSlurm {
 /**
  * A Slurm of one node, all of it in `directory` (short path, sockets have 108 bytes): own configuration, munge key and
  * socket, state, free ports on loopback; its daemons run as the current user. Another Slurm of the machine is not touched.
+ * With `root` it runs in there, and `directory` is a path in there.
  */
-export async function startPrivateSlurm(directory: string): Promise<PrivateSlurm> {
+export async function startPrivateSlurm(directory: string, root?: PrivateRoot): Promise<PrivateSlurm> {
+  /** The path as it is seen from here. */
+  const outside = (path: string): string => `${root?.path ?? ''}${path}`
   const munge = join(directory, 'munge')
-  await Promise.all(
-    ['munge', 'state', 'spool', 'run'].map((name) => mkdir(join(directory, name), { recursive: true })),
-  )
+  for (const name of ['munge', 'state', 'spool', 'run'])
+    await mkdir(outside(join(directory, name)), { recursive: true })
   // munge refuses a socket below a directory that others cannot enter.
-  await Promise.all([directory, munge].map((path) => chmod(path, 0o755)))
-  await writeFile(join(munge, 'key'), randomBytes(128), { mode: 0o600 })
+  await Promise.all([directory, munge].map((path) => chmod(outside(path), 0o755)))
+  await writeFile(outside(join(munge, 'key')), randomBytes(128), { mode: 0o600 })
   const nodeName = hostname().split('.')[0] ?? 'localhost'
   const conf = join(directory, 'slurm.conf')
   const [controllerPort, nodePort] = [await freePort(), await freePort()]
@@ -44,22 +47,20 @@ export async function startPrivateSlurm(directory: string): Promise<PrivateSlurm
     controllerPort,
     nodePort,
   }
-  await writeFile(conf, slurmConf(settings))
+  await writeFile(outside(conf), slurmConf(settings))
   const env = { SLURM_CONF: conf, PATH: `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin` }
 
   async function run(command: string, ...args: string[]): Promise<string> {
-    const result = await runCommand(command, args, {
-      timeoutMs: 30_000,
-      env: { ...process.env, ...env },
-      cwd: directory,
-    })
+    const argv = ['env', '-C', directory, command, ...args]
+    const [program = '', ...words] = root ? root.enter(argv) : argv
+    const result = await runCommand(program, words, { timeoutMs: 30_000, env: { ...process.env, ...env } })
     if (result.code === 0) return result.stdout
     throw new Error(
-      `${command} ${args.join(' ')}: ${result.stderr || result.stdout}\n${await logs(directory)}`,
+      `${command} ${args.join(' ')}: ${result.stderr || result.stdout}\n${await logs(outside(directory))}`,
     )
   }
   const controllerPid = async (): Promise<number> =>
-    Number(await readFile(join(directory, 'run', 'slurmctld.pid'), 'utf8'))
+    Number(await readFile(outside(join(directory, 'run', 'slurmctld.pid')), 'utf8'))
   const ready = () =>
     waitFor(async () => /idle|mixed|allocated/.test(await run('sinfo', '-h', '-o', '%T').catch(() => '')), {
       what: 'Slurm node that is ready',
@@ -83,7 +84,7 @@ export async function startPrivateSlurm(directory: string): Promise<PrivateSlurm
       await slurm.signalController('CONT').catch(() => {})
       await run('scancel', '-u', settings.user).catch(() => {})
       for (const file of ['run/slurmd.pid', 'run/slurmctld.pid', 'munge/pid'])
-        await end(join(directory, file))
+        await end(outside(join(directory, file)))
       // Step daemons, and processes of jobs that Slurm has lost sight of: their environment tells whose they are.
       for (const { pid } of readProcesses()) {
         if (hasEnvironment(pid, `SLURM_CONF=${conf}`)) process.kill(pid, 'SIGKILL')
@@ -99,7 +100,7 @@ export async function startPrivateSlurm(directory: string): Promise<PrivateSlurm
       'seed-file': 'seed',
     }
     await run('munged', ...Object.entries(files).map(([option, name]) => `--${option}=${join(munge, name)}`))
-    await waitFor(() => existsSync(join(munge, 's')), { what: 'munge socket' })
+    await waitFor(() => existsSync(outside(join(munge, 's'))), { what: 'munge socket' })
     await run('slurmctld')
     await run('slurmd')
     await ready()
