@@ -1,0 +1,28 @@
+import type { Readable } from 'node:stream'
+
+/** One answer; its body must be read or dumped. */
+export interface HttpAnswer {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Readable
+  /** Where it came from at last, after redirects. */
+  readonly url: string
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Called anew for every redirect that repeats the body. */
+  readonly body?: () => Readable | Buffer
+  readonly bodyBytes?: number
+  readonly signal: AbortSignal
+}
+
+/** HTTP towards Galaxy: connections are reused, redirects followed (never from https to http), hosts limited, time bounded. */
+export interface HttpClient {
+  /** @throws TransferError when there is no answer, the host is not allowed, or a redirect leads nowhere */
+  request(request: HttpRequest): Promise<HttpAnswer>
+  close(): Promise<void>
+}

@@ -1,0 +1,143 @@
+import { pause } from '../lib/timing.js'
+import { type RetryPolicy, retryDelayMs } from './retry-policy.js'
+import { TransferError } from './transfer-error.js'
+
+/** One file to be moved. */
+export interface Transfer {
+  readonly retries: RetryPolicy
+  /** One attempt. @throws TransferError; anything else is a mistake of ours and not tried again */
+  attempt(signal: AbortSignal): Promise<void>
+  /** Told before the wait for the next attempt. */
+  onRetry?(error: TransferError, delayMs: number): void
+}
+
+export interface TransferQueue {
+  /**
+   * Runs the transfers of one job: so many of it at once, so many of all jobs, turn by turn between the jobs. A transfer that
+   * waits for its next attempt takes no place. Ends at the first that fails for good and rejects with its error, or with the
+   * signal's reason; no attempt of the job is under way any more by then.
+   */
+  run(transfers: readonly Transfer[], signal: AbortSignal): Promise<void>
+}
+
+interface Attempts {
+  readonly transfer: Transfer
+  failed: number
+  failingSinceMs: number
+}
+
+/** The transfers of one job. */
+interface Batch {
+  readonly waiting: Attempts[]
+  readonly stopping: AbortController
+  running: number
+  pausing: number
+  failure: { readonly error: unknown } | undefined
+  readonly done: () => void
+}
+
+/** At most `atOnce` transfers for the whole node, `perJob` of each job. */
+export function createTransferQueue(limits: { atOnce: number; perJob: number }): TransferQueue {
+  /** Batches with something to start, in the order of their next turn. */
+  const turns: Batch[] = []
+  let running = 0
+
+  function startMore(): void {
+    while (running < limits.atOnce) {
+      const at = turns.findIndex((batch) => batch.running < limits.perJob)
+      const batch = at < 0 ? undefined : turns.splice(at, 1)[0]
+      const next = batch?.waiting.shift()
+      if (!batch || !next) return
+      if (batch.waiting.length > 0) turns.push(batch)
+      running++
+      batch.running++
+      void work(batch, next)
+    }
+  }
+
+  async function work(batch: Batch, attempts: Attempts): Promise<void> {
+    let failure: { readonly error: unknown } | undefined
+    try {
+      await attempts.transfer.attempt(batch.stopping.signal)
+    } catch (error) {
+      failure = { error }
+    }
+    running--
+    batch.running--
+    if (failure && !batch.stopping.signal.aborted) again(batch, attempts, failure.error)
+    settle(batch)
+    startMore()
+  }
+
+  function again(batch: Batch, attempts: Attempts, error: unknown): void {
+    attempts.failed++
+    if (attempts.failed === 1) attempts.failingSinceMs = Date.now()
+    const { transfer, failed, failingSinceMs } = attempts
+    const delayMs =
+      error instanceof TransferError && error.transient
+        ? retryDelayMs(transfer.retries, failed, Date.now() - failingSinceMs, error.retryAfterMs)
+        : undefined
+    if (delayMs === undefined) {
+      batch.failure = { error }
+      stop(batch)
+      return
+    }
+    transfer.onRetry?.(error as TransferError, delayMs)
+    batch.pausing++
+    void pause(delayMs, batch.stopping.signal).then(() => {
+      batch.pausing--
+      if (!batch.stopping.signal.aborted) {
+        batch.waiting.push(attempts)
+        if (!turns.includes(batch)) turns.push(batch)
+      }
+      settle(batch)
+      startMore()
+    })
+  }
+
+  function stop(batch: Batch): void {
+    batch.waiting.length = 0
+    const at = turns.indexOf(batch)
+    if (at >= 0) turns.splice(at, 1)
+    batch.stopping.abort()
+  }
+
+  function settle(batch: Batch): void {
+    if (batch.running === 0 && batch.pausing === 0 && batch.waiting.length === 0) batch.done()
+  }
+
+  return {
+    async run(transfers, signal) {
+      signal.throwIfAborted()
+      if (transfers.length === 0) return
+      const { promise, resolve } = deferred()
+      const batch: Batch = {
+        waiting: transfers.map((transfer) => ({ transfer, failed: 0, failingSinceMs: 0 })),
+        stopping: new AbortController(),
+        running: 0,
+        pausing: 0,
+        failure: undefined,
+        done: resolve,
+      }
+      const onAbort = (): void => {
+        stop(batch)
+        settle(batch)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      turns.push(batch)
+      startMore()
+      await promise
+      signal.removeEventListener('abort', onAbort)
+      signal.throwIfAborted()
+      if (batch.failure) throw batch.failure.error
+    },
+  }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
