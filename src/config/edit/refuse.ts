@@ -1,0 +1,19 @@
+import { MagnetarError } from '../../lib/errors.js'
+import { formatPlace } from '../problems.js'
+
+/** What is to be edited, for messages: the path, and the line where something is in the way. */
+export interface EditPlace {
+  readonly file: string | undefined
+  /** 1-based. */
+  readonly line?: number | undefined
+}
+
+/** EDIT_REFUSED; `message` is a sentence without full stop and without any value of the file. */
+export function refuseEdit({ file, line }: EditPlace, message: string, fix?: string): MagnetarError {
+  const place = file === undefined ? (line === undefined ? '' : `line ${line}`) : formatPlace({ file, line })
+  return new MagnetarError(
+    'EDIT_REFUSED',
+    place === '' ? message : `${place}: ${message}`,
+    fix === undefined ? {} : { fix },
+  )
+}
