@@ -29,7 +29,23 @@ export function readLogging(
 ): LoggingConfig {
   const level =
     options.appConfBase64 === undefined ? levelOfIni(ini, problems) : levelOfMapping(logging, problems)
-  return { level: level ?? 'info', file: readLogFile(ini, options) }
+  return { level: level ?? 'info', file: readLogFile(ini, options), format: formatOfIni(ini) }
+}
+
+/**
+ * The line format of the first handler of [logger_pulsar], else of [logger_root] (Python's logging.config: logger -> handler ->
+ * formatter). These sections are not interpolated, so the text is as written.
+ */
+function formatOfIni(ini: IniFile): string | undefined {
+  const text = (section: string, key: string): string | undefined =>
+    ini.sections.get(section)?.get(key)?.text.trim() || undefined
+  for (const logger of ['logger_pulsar', 'logger_root']) {
+    const handler = text(logger, 'handlers')?.split(',')[0]?.trim()
+    const formatter = handler && text(`handler_${handler}`, 'formatter')
+    const format = formatter && text(`formatter_${formatter}`, 'format')
+    if (format) return format
+  }
+  return undefined
 }
 
 function levelOfIni(ini: IniFile, problems: Problems): LoggingConfig['level'] | undefined {

@@ -27,6 +27,8 @@ export interface LoggingConfig {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
   /** Absolute path of `[uwsgi] logto`; undefined: standard error. */
   readonly file: string | undefined
+  /** A line in the terms of Python's logging, `%(asctime)s %(message)s`; undefined: JSON. */
+  readonly format: string | undefined
 }
 
 export type ManagerType =

@@ -101,6 +101,14 @@ describe('HTTPS', () => {
 })
 
 describe('logging', () => {
+  it('takes the line format of the handler of [logger_pulsar]', async () => {
+    const { logging } = await loadIni(
+      '[loggers]\nkeys = root,pulsar\n[logger_pulsar]\nlevel = INFO\nhandlers = console\n[handler_console]\nformatter = generic\n[formatter_generic]\nformat = %(asctime)s %(message)s\n',
+    )
+    expect(logging.format).toBe('%(asctime)s %(message)s')
+    expect((await loadIni('[loggers]\nkeys = root\n')).logging.format).toBeUndefined()
+  })
+
   const loggers = (pulsar: string, root: string) =>
     `[loggers]\nkeys = root,pulsar\n[logger_root]\nlevel = ${root}\n[logger_pulsar]\nlevel = ${pulsar}\n[formatter_generic]\nformat = %(asctime)s %(message)s\n`
 

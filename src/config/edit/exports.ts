@@ -56,7 +56,7 @@ function applyEdit(text: string, { name, value }: ExportEdit, file: string | und
 
 function addition(text: string, name: string, written: string): Splice {
   const example = new RegExp(`^\\s*#+\\s*(?:export\\s+)?${name}=`)
-  const line = listShellLines(text).findLast((each) => !each.isContinued && example.test(each.text))
+  const line = listShellLines(text).findLast((each) => example.test(each.text))
   return line ? insertBelow(text, line.end, [written]) : appendLines(text, [written])
 }
 

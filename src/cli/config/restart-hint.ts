@@ -1,0 +1,29 @@
+import { basename, dirname } from 'node:path'
+import { readManifest } from '../../setup/manifest.js'
+import { nodePaths } from '../../setup/paths.js'
+import { probeSupervisor } from '../../setup/probes/supervisor.js'
+import { serviceControl } from '../../setup/service-control.js'
+
+const TIMEOUT_MS = 3000
+
+/** What to do so that the server takes a change up: the very command, where setup made the node and its service. */
+export async function restartHint(configDirectory: string): Promise<string> {
+  const command = await restartCommand(configDirectory).catch(() => undefined)
+  return command === undefined
+    ? 'The server takes it up when it is restarted.'
+    : `The server takes it up when it is restarted: ${command}`
+}
+
+async function restartCommand(configDirectory: string): Promise<string | undefined> {
+  if (basename(configDirectory) !== 'etc') return undefined
+  const prefix = dirname(configDirectory)
+  const answers = (await readManifest(nodePaths(prefix, undefined)))?.answers
+  const instance = typeof answers?.instance === 'string' ? answers.instance : undefined
+  const service = answers?.service
+  if (service !== 'supervisor' && service !== 'systemd') return undefined
+  const supervisor =
+    service === 'supervisor' ? await probeSupervisor(AbortSignal.timeout(TIMEOUT_MS)) : undefined
+  return (
+    serviceControl(service, nodePaths(prefix, instance), { supervisor }).commandFor('restart') || undefined
+  )
+}

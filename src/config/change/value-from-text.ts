@@ -1,0 +1,22 @@
+import type { YamlScalar } from '../edit/quote-yaml.js'
+import type { Option } from '../option.js'
+import { anything, fileMode, tmpDirectory } from '../option-types.js'
+
+const WHOLE = /^[-+]?(?:0|[1-9]\d{0,14})$/
+
+/**
+ * What to write into app.yml for a value given as text, on a command line; undefined: the option's type does not allow it. Numbers
+ * and true or false become such where the option is one; `1234` as a token stays text.
+ */
+export function valueFromText(option: Option, text: string): YamlScalar | undefined {
+  const { type } = option
+  const parsed = type.schema().safeParse(text)
+  if (!parsed.success) return undefined
+  // Octal in the text, and YAML 1.2 would read a number of the same digits as decimal.
+  if (type === fileMode) return text
+  if (type === anything || type === tmpDirectory) {
+    if (text === 'true' || text === 'false') return text === 'true'
+    return type === anything && WHOLE.test(text) ? Number(text) : text
+  }
+  return typeof parsed.data === 'boolean' || typeof parsed.data === 'number' ? parsed.data : text
+}
