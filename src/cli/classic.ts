@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import type { LoadOptions } from '../config/load.js'
 import { messageOf } from '../lib/errors.js'
 import { EXIT } from './exit-codes.js'
+import { useOwnHome } from './home.js'
 import { printError } from './print.js'
 
 /**
@@ -46,6 +47,7 @@ export async function pulsar(argv: readonly string[]): Promise<number> {
     return usage('Unknown mode passed to --mode argument.', EXIT.failed)
   const configDirectory = path.resolve(directory)
   process.env.PULSAR_CONFIG_DIR = configDirectory
+  useOwnHome(process.env)
   try {
     await enterLocalEnvironment(configDirectory)
   } catch (error) {

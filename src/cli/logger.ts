@@ -3,6 +3,7 @@ import { type DestinationStream, pino } from 'pino'
 import type { PrettyOptions } from 'pino-pretty'
 import type { LoggingConfig } from '../config/types.js'
 import type { Logger } from '../lib/log.js'
+import { formatLines } from './python-log-lines.js'
 
 export interface ServerLogger extends Logger {
   /** Opens the log file anew after logrotate has moved it (SIGHUP). */
@@ -12,7 +13,7 @@ export interface ServerLogger extends Logger {
 /** Only a terminal needs the printer for people. */
 const require = createRequire(import.meta.url)
 
-/** Lines for people on a terminal, JSON otherwise; to standard error or the file of `logto`. */
+/** Lines for people on a terminal; elsewhere lines in the format of server.ini, or JSON where it has none; to standard error or the file of `logto`. */
 export function createLogger(config: LoggingConfig): ServerLogger {
   const pretty = config.file === undefined && process.stderr.isTTY
   if (pretty) {
@@ -27,7 +28,8 @@ export function createLogger(config: LoggingConfig): ServerLogger {
       reopen: () => {},
     })
   }
-  const destination = pino.destination({ dest: config.file ?? 2, sync: true, mkdir: true })
+  const file = pino.destination({ dest: config.file ?? 2, sync: true, mkdir: true })
+  const destination = config.format === undefined ? file : formatLines(config.format, file)
   const logger = pino(
     {
       level: config.level,
@@ -39,7 +41,7 @@ export function createLogger(config: LoggingConfig): ServerLogger {
   )
   return Object.assign(logger as unknown as Logger, {
     reopen(): void {
-      if (config.file !== undefined) destination.reopen()
+      if (config.file !== undefined) file.reopen()
     },
   })
 }
