@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type CommandResult, runCommand } from '../../src/lib/exec.js'
 import { waitFor } from '../helpers/wait-for.js'
 
@@ -30,6 +30,8 @@ export interface RunOptions {
 /** /run is empty, as after a boot: no socket of the machine's own services can be reached by its usual name. */
 const SCRIPT = `
 set -e
+# An address that is not loopback's: without one, glibc (AI_ADDRCONFIG) finds no host, not even localhost.
+[ "$MAGNETAR_OWN_NETWORK" = no ] || { ip link set lo up; ip addr add 198.51.100.1/32 dev lo; }
 mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
 mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
@@ -37,6 +39,8 @@ for directory in proc sys dev; do mount --rbind "/$directory" "/mnt/root/$direct
 mount -t tmpfs -o mode=755 tmpfs /mnt/root/run
 mount -t tmpfs -o mode=1777 tmpfs /mnt/root/tmp
 for directory in "$@"; do mkdir -p "/mnt/root$directory"; mount --rbind "$directory" "/mnt/root$directory"; done
+# Without this every look-up of a name waits for a server that cannot be reached.
+[ "$MAGNETAR_OWN_NETWORK" = no ] || { rm -f /mnt/root/etc/resolv.conf; sed -i 's/^hosts:.*/hosts: files/' /mnt/root/etc/nsswitch.conf; }
 echo ready
 exec chroot /mnt/root cat
 `
@@ -59,19 +63,37 @@ export function missingForPrivateRoot(): string | undefined {
     : 'no overlay can be mounted in a mount namespace here (unshare -m, mount -t overlay)'
 }
 
-/** @param shared directories that are to be the real ones in it, besides the checkout */
-export async function startPrivateRoot(shared: readonly string[] = []): Promise<PrivateRoot> {
+export interface PrivateRootOptions {
+  /** Directories that are to be the real ones in it. */
+  readonly shared?: readonly string[]
+  /** A network of its own, with nothing but loopback: every port is free, and none is reached from outside. */
+  readonly ownNetwork?: boolean
+}
+
+export async function startPrivateRoot(options: PrivateRootOptions = {}): Promise<PrivateRoot> {
+  const { shared = [], ownNetwork = false } = options
   // What lies on another file system is not seen through the overlay.
   const checkout = resolve('.')
-  const elsewhere = [checkout, process.execPath]
-    .map((path) => resolve(path))
-    .filter((path) => statSync(path).isDirectory() && statSync(path).dev !== statSync('/').dev)
+  const elsewhere = [checkout, dirname(process.execPath)].filter(
+    (path) => statSync(path).dev !== statSync('/').dev,
+  )
   const needed = [...new Set([...elsewhere, ...shared, ...(checkout.startsWith('/tmp/') ? [checkout] : [])])]
   const holder = spawn(
     'unshare',
-    ['-m', '--propagation', 'private', 'sh', '-c', SCRIPT, 'private-root', ...needed],
+    [
+      ...(ownNetwork ? ['-n'] : []),
+      '-m',
+      '--propagation',
+      'private',
+      'sh',
+      '-c',
+      SCRIPT,
+      'private-root',
+      ...needed,
+    ],
     {
       stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, MAGNETAR_OWN_NETWORK: ownNetwork ? 'yes' : 'no' },
     },
   )
   let said = ''
@@ -91,6 +113,7 @@ export async function startPrivateRoot(shared: readonly string[] = []): Promise<
   await waitFor(() => readlinkSync(path) !== '/', { what: 'chroot' })
   const enter = (argv: readonly string[]): string[] => [
     'nsenter',
+    ...(ownNetwork ? [`--net=/proc/${holder.pid}/ns/net`] : []),
     `--mount=/proc/${holder.pid}/ns/mnt`,
     `--root=${path}`,
     '--',
@@ -103,7 +126,8 @@ export async function startPrivateRoot(shared: readonly string[] = []): Promise<
       const [command = '', ...args] = enter(['env', '-C', cwd, ...argv])
       return runCommand(command, args, {
         timeoutMs,
-        env: { ...process.env, ...env },
+        // The tests' own temporary directory is not there.
+        env: { ...process.env, TMPDIR: '/tmp', ...env },
         ...(input === undefined ? {} : { input }),
       })
     },

@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, extname, resolve } from 'node:path'
+import { runCommand } from '../../lib/exec.js'
+import type { SupervisorFacts } from '../types.js'
+
+/** Where Supervisor itself looks (supervisor/options.py `searchpaths`), Debian's place first. */
+const CONFIG_FILES = [
+  '/etc/supervisor/supervisord.conf',
+  '/etc/supervisord.conf',
+  '/usr/local/etc/supervisord.conf',
+]
+
+/** Names another main configuration: of a Supervisor that is not the system's. */
+export const SUPERVISOR_CONF_VARIABLE = 'MAGNETAR_SETUP_SUPERVISOR_CONF'
+
+const TIMEOUT_MS = 4500
+
+/** The Supervisor that programs can be added to; undefined: none is installed, or its configuration includes no files. */
+export async function probeSupervisor(signal: AbortSignal): Promise<SupervisorFacts | undefined> {
+  const named = process.env[SUPERVISOR_CONF_VARIABLE]
+  for (const configFile of named ? [resolve(named)] : CONFIG_FILES) {
+    const text = await readFile(configFile, { encoding: 'utf8', signal }).catch(() => undefined)
+    const programs = text === undefined ? undefined : readInclude(text, configFile)
+    if (programs === undefined) continue
+    const [version, pid] = await Promise.all([
+      output('supervisord', ['--version'], signal),
+      output('supervisorctl', ['-c', configFile, 'pid'], signal),
+    ])
+    if (version === undefined) return undefined
+    return { version, running: /^[1-9]\d*$/.test(pid ?? ''), configFile, ...programs }
+  }
+  return undefined
+}
+
+async function output(
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const result = await runCommand(program, args, { timeoutMs: TIMEOUT_MS, signal }).catch(() => undefined)
+  return result?.code === 0 ? result.stdout.trim() : undefined
+}
+
+/**
+ * Where `[include] files` takes programs from: patterns such as /etc/supervisor/conf.d/*.conf, relative to the file, separated
+ * by blanks or line breaks (supervisor/options.py `read_include_config`). The first whose last part is `*.something` counts.
+ */
+export function readInclude(
+  text: string,
+  configFile: string,
+): Pick<SupervisorFacts, 'programsDirectory' | 'extension'> | undefined {
+  for (const pattern of includePatterns(text)) {
+    const path = resolve(dirname(configFile), pattern.replaceAll('%(here)s', dirname(configFile)))
+    const extension = extname(path)
+    const directory = dirname(path)
+    // A pattern in a directory's name, or another variable, tells of no one directory.
+    if (!path.endsWith(`/*${extension}`) || extension === '' || /[*?[%]/.test(directory)) continue
+    return { programsDirectory: directory, extension }
+  }
+  return undefined
+}
+
+function includePatterns(text: string): string[] {
+  let section = ''
+  let inFiles = false
+  const words: string[] = []
+  for (const line of text.split(/\r?\n/)) {
+    // Supervisor's dialect: a line that begins with ; or # is a comment, and so is what follows " ;".
+    if (/^\s*[;#]/.test(line)) continue
+    const content = line.replace(/\s[;#].*$/, '')
+    const header = /^\[(.+)\]/.exec(content)?.[1]
+    const option = /^([^\s=:]+)\s*[=:](.*)$/.exec(content)
+    if (header !== undefined) section = header.trim()
+    if (header !== undefined || option) inFiles = section === 'include' && option?.[1] === 'files'
+    if (!inFiles) continue
+    words.push(...(option?.[2] ?? content).split(/\s+/).filter((word) => word !== ''))
+  }
+  return words
+}

@@ -1,0 +1,78 @@
+import { resolve } from 'node:path'
+import { readIniValue } from '../../config/edit/ini.js'
+import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
+import { isEditRefused, mergeText } from '../config-text.js'
+import { type IniKey, iniDialect, iniKey } from '../ini-keys.js'
+import { renderServerIni } from '../render/server-ini.js'
+import { type AnswerKey, defineStep, isExplicit, type NodePaths, type SetupContext } from '../types.js'
+
+const STEP = 'server-ini'
+
+/** etc/server.ini: where the server listens, with what certificate, and its log. */
+export const serverIniStep = defineStep<InspectedFile>({
+  id: STEP,
+  title: 'configuration of the web server',
+  inspect: (context) => inspectConfigFile(context.paths.serverIni, context),
+  plan(context, file) {
+    const { manifest, paths, force } = context
+    const current = currentText(file)
+    const merged = mergeText<IniKey>({
+      path: paths.serverIni,
+      current,
+      fresh: renderServerIni({ ...context.answers, logging: true }),
+      wanted: [...wantedServerKeys(context), ...wantedAppConfig(current, paths)],
+      dialect: iniDialect,
+      written: manifest?.files[paths.serverIni],
+      force,
+    })
+    return planConfigFile(context, file, {
+      step: STEP,
+      path: paths.serverIni,
+      what: 'the configuration of the web server',
+      secret: false,
+      ...merged,
+    })
+  },
+})
+
+/** What server.ini is to say. Values are spelled as the template spells them: uWSGI and Python's configparser read them as well. */
+function wantedServerKeys({ answers, sources, paths }: SetupContext): IniKey[] {
+  const template = renderServerIni({ ...answers, logging: true })
+  const explicit = (...keys: AnswerKey[]): boolean => keys.some((key) => isExplicit(sources[key]))
+  const asTemplate = (section: string, option: string, byHand = false): IniKey =>
+    iniKey(section, option, readIniValue(template, section, option), byHand)
+  return [
+    asTemplate('server:main', 'port', explicit('port')),
+    asTemplate('server:main', 'host', explicit('host')),
+    iniKey(
+      'server:main',
+      'ssl_pem',
+      answers.tlsCert === undefined ? undefined : paths.tlsPem.replaceAll('%', '%%'),
+      explicit('tlsCert'),
+    ),
+    asTemplate('uwsgi', 'master'),
+    asTemplate('uwsgi', 'paste-logger'),
+    asTemplate('uwsgi', 'http', explicit('host', 'port')),
+    asTemplate('uwsgi', 'processes'),
+    asTemplate('uwsgi', 'enable-threads'),
+    asTemplate('uwsgi', 'buffer-size'),
+    iniKey('uwsgi', 'logto', paths.serverLog, false),
+  ]
+}
+
+/** An app_config that leads elsewhere makes app.yml useless, so it is told like something that was asked for. */
+function wantedAppConfig(current: string | undefined, { etc, appYml }: NodePaths): IniKey[] {
+  const named = current === undefined ? undefined : readIniOrNothing(current, 'app:main', 'app_config')
+  if (named === undefined || resolve(etc, named.replaceAll('%(here)s', etc)) === appYml) return []
+  return [iniKey('app:main', 'app_config', '%(here)s/app.yml', true)]
+}
+
+function readIniOrNothing(text: string, section: string, option: string): string | undefined {
+  try {
+    return readIniValue(text, section, option)
+  } catch (error) {
+    // What is wrong with the file is told when it is edited.
+    if (isEditRefused(error)) return undefined
+    throw error
+  }
+}
