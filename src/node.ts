@@ -58,7 +58,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
       const opened = await openManager({
         config: manager,
         version: PULSAR_VERSION,
-        scheduler: await createScheduler(manager, { log, slurm }),
+        scheduler: await createScheduler(manager, { log, slurm, hasSlurm }),
         returnCodeWaitMs: isLocal(manager) ? 0 : manager.returnCodeWaitMs,
         metrics: config.jobMetrics,
         store,
@@ -99,6 +99,11 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     await close()
     throw error
   }
+}
+
+async function hasSlurm(): Promise<boolean> {
+  const { findProgram } = await import('./lib/find-program.js')
+  return (await findProgram('sbatch')) !== undefined
 }
 
 /** Before anything else is made: a path is what is easiest to get wrong. */

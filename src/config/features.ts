@@ -14,7 +14,8 @@ export const FEATURES = {
   live_output: "this release sends a job's output when the job has ended, not while it runs",
   staging_retries: 'this release retries staging by its own rules',
   cvmfsexec: 'this release does not set up CVMFS for jobs: it must be mounted on the machines that run them',
-  drmaa: 'this release does not submit through DRMAA; type: slurm submits to Slurm without it',
+  drmaa:
+    "this release does not load a DRMAA library: on a host with Slurm it submits by Slurm's own commands, elsewhere it does not start",
   condor: 'this release does not submit to HTCondor',
   coexecution: 'this release does not write jobs for another container to run',
   cli: 'of job plugins this release has only Slurm, of shell plugins only LocalShell',

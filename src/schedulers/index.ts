@@ -10,6 +10,8 @@ export interface SchedulerDeps {
   readonly log: Logger
   /** The one of this process (createSlurmService): all managers ask through it, so that one squeue serves them all. */
   readonly slurm: SharedSlurm
+  /** Whether Slurm's commands are on this host. */
+  hasSlurm(): Promise<boolean>
 }
 
 /**
@@ -26,6 +28,11 @@ export async function createScheduler(config: ManagerConfig, deps: SchedulerDeps
       checkPlugins(config)
       return createSlurm(config, deps, log)
     case 'slurm':
+      return createSlurm(config, deps, log)
+    case 'queued_drmaa':
+    case 'queued_drmaa_xsede':
+      // slurm-drmaa's native specification is options of sbatch, so Slurm's own commands do what the library would.
+      if (!(await deps.hasSlurm())) throw unsupported(config, `type: ${config.type} where there is no sbatch`)
       return createSlurm(config, deps, log)
     default:
       throw unsupported(config, `type: ${config.type}`)

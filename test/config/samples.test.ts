@@ -16,7 +16,7 @@ interface Expected {
 const DEPENDENCIES = 'set: this release resolves no tool dependencies'
 const QUEUE = 'message_queue_url is set: this release serves REST only'
 const CONDOR = 'this release does not submit to HTCondor'
-const DRMAA = 'this release does not submit through DRMAA'
+const DRMAA = 'this release does not load a DRMAA library'
 const RETRIES = 'this release retries staging by its own rules'
 const SENTRY = 'sentry_dsn is set'
 const POLLING = 'min_polling_interval only works inside a manager'

@@ -6,10 +6,13 @@ import { managerConfig } from '../helpers/manager.js'
 
 const base = managerConfig('/s', { numConcurrentJobs: 4 })
 
-async function create(config: Partial<ManagerConfig>) {
+async function create(config: Partial<ManagerConfig>, hasSlurm = false) {
   const slurm = createSlurmService({ log: silentLogger })
   try {
-    return await createScheduler({ ...base, ...config }, { log: silentLogger, slurm })
+    return await createScheduler(
+      { ...base, ...config },
+      { log: silentLogger, slurm, hasSlurm: async () => hasSlurm },
+    )
   } finally {
     await slurm.close()
   }
@@ -28,8 +31,10 @@ describe('the registry of schedulers', () => {
     { type: 'slurm' },
     { type: 'queued_cli', jobPlugin: 'Slurm' },
     { type: 'queued_cli', jobPlugin: 'Slurm', shellPlugin: 'LocalShell' },
-  ] as const)('makes Slurm of %j', async (config) => {
-    const scheduler = await create(config)
+    { type: 'queued_drmaa' },
+    { type: 'queued_drmaa_xsede' },
+  ] as const)('makes Slurm of %j, where there is one', async (config) => {
+    const scheduler = await create(config, true)
     const job = {
       jobId: '1',
       name: 'n',
@@ -45,7 +50,7 @@ describe('the registry of schedulers', () => {
     [{ type: 'queued_cli', jobPlugin: 'Torque' }, 'job_plugin: Torque'],
     [{ type: 'queued_cli' }, 'job_plugin: (not set)'],
     [{ type: 'queued_cli', jobPlugin: 'Slurm', shellPlugin: 'SecureShell' }, 'shell_plugin: SecureShell'],
-    [{ type: 'queued_drmaa' }, 'type: queued_drmaa'],
+    [{ type: 'queued_drmaa' }, 'type: queued_drmaa where there is no sbatch'],
     [{ type: 'queued_external_drmaa' }, 'type: queued_external_drmaa'],
     [{ type: 'queued_condor' }, 'type: queued_condor'],
     [{ type: 'coexecution' }, 'type: coexecution'],

@@ -7,7 +7,7 @@ import {
   lookUpUserById,
   type User,
 } from '../../lib/accounts.js'
-import { findProgram } from '../find-program.js'
+import { findProgram } from '../../lib/find-program.js'
 import { checkExistingUser, planNewUser, USER_STEP } from '../plan-user.js'
 import { type Change, defineStep, type RemoveContext, type SetupContext } from '../types.js'
 
