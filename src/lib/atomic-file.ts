@@ -35,11 +35,11 @@ export interface FileAttributes {
   readonly gid?: number | undefined
 }
 
-/** A file that is complete and on the disk, but does not have its name yet. */
+/** A file that is complete and on the disk, but does not have its name yet: giveName gives it, and closes it. */
 export interface TemporaryFile {
+  readonly fd: number
   readonly path: string
   readonly target: string
-  readonly ino: number
 }
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = nodeFs.constants
@@ -79,7 +79,6 @@ export function writeTemporary(
   const temporary = path.join(directory, temporaryName(name))
   unlinkIfThere(temporary, fs)
   const fd = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-  let open = true
   try {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
     for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at)
@@ -89,11 +88,9 @@ export function writeTemporary(
     // After the owner: a change of owner takes some bits away.
     fs.fchmodSync(fd, mode)
     fs.fsyncSync(fd)
-    open = false
-    fs.closeSync(fd)
-    return { path: temporary, target: path.join(directory, name), ino: stats.ino }
+    return { fd, path: temporary, target: path.join(directory, name) }
   } catch (error) {
-    if (open) quietly(() => fs.closeSync(fd))
+    quietly(() => fs.closeSync(fd))
     quietly(() => fs.unlinkSync(temporary))
     throw error
   }
@@ -104,21 +101,22 @@ export function writeTemporary(
  * @throws MagnetarError SETUP_BUSY when another process has put its own temporary file there meanwhile; the system error
  */
 export function giveName(file: TemporaryFile, fs: FileSystem = nodeFs): void {
-  if (fs.lstatSync(file.path, { throwIfNoEntry: false })?.ino !== file.ino) {
-    const name = path.basename(file.target)
-    throw new MagnetarError(
-      'SETUP_BUSY',
-      `another process writes ${name} at this moment; nothing was changed`,
-      {
-        fix: 'Run the command again when the other has ended.',
-      },
-    )
-  }
   try {
-    fs.renameSync(file.path, file.target)
-  } catch (error) {
-    quietly(() => fs.unlinkSync(file.path))
-    throw error
+    // Whoever writes the same file removes the temporary one that is there first.
+    if (fs.fstatSync(file.fd).nlink === 0) {
+      const message = `another process writes ${path.basename(file.target)} at this moment; nothing was changed`
+      throw new MagnetarError('SETUP_BUSY', message, {
+        fix: 'Run the command again when the other has ended.',
+      })
+    }
+    try {
+      fs.renameSync(file.path, file.target)
+    } catch (error) {
+      quietly(() => fs.unlinkSync(file.path))
+      throw error
+    }
+  } finally {
+    fs.closeSync(file.fd)
   }
 }
 
