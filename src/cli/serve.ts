@@ -3,6 +3,7 @@ import { type LoadOptions, loadConfig } from '../config/load.js'
 import { MagnetarError } from '../lib/errors.js'
 import { startNode } from '../node.js'
 import { EXIT } from './exit-codes.js'
+import { useOwnHome } from './home.js'
 import { createLogger } from './logger.js'
 import { printError } from './print.js'
 
@@ -14,6 +15,7 @@ const STOP_LIMIT_MS = 4500
  * started or changed.
  */
 export async function serve(options: LoadOptions): Promise<number> {
+  useOwnHome(process.env)
   let config: Awaited<ReturnType<typeof loadConfig>>
   try {
     // The Python server starts without any file, and then unprotected; a directory that is not there is a mistyped one.
@@ -29,12 +31,22 @@ export async function serve(options: LoadOptions): Promise<number> {
   const log = createLogger(config.logging)
   for (const warning of config.warnings) log.warn(warning)
   process.on('SIGHUP', () => log.reopen())
+  if (config.privateToken !== undefined)
+    log.info(
+      { logger: 'pulsar.core' },
+      'secured with the private token, which only HTTPS keeps from being read on the way',
+    )
+  log.info({ logger: 'pulsar.core' }, 'starting without a toolbox: jobs of every tool are accepted')
   const stopped = untilStopped()
   let ready = false
   // A start that hangs on a dead file system must not outlive the wish to stop.
   void stopped.then(() => {
     if (!ready) setTimeout(() => process.exit(EXIT.failed), STOP_LIMIT_MS)
   })
+  // Before anything is started that would inherit the variable. Elsewhere it is not even loaded.
+  const systemd = process.env.NOTIFY_SOCKET
+    ? (await import('./notify-systemd.js')).createSystemdNotifier(process.env, log)
+    : undefined
   let node: Awaited<ReturnType<typeof startNode>>
   try {
     node = await startNode(config, log)
@@ -48,7 +60,9 @@ export async function serve(options: LoadOptions): Promise<number> {
   }
   const names = config.managers.map((manager) => `${manager.name} (${manager.type})`)
   log.info(`ready: ${node.url} · managers ${names.join(', ') || 'none'} · jobs in ${config.stagingDirectory}`)
+  void systemd?.ready(`ready: ${node.url}`)
   const signal = await stopped
+  void systemd?.stopping()
   log.info(`${signal}: stopping; running jobs go on`)
   const limit = setTimeout(() => {
     log.warn('not everything could be closed in time')

@@ -168,6 +168,13 @@ export interface CommandChange extends ChangeBase {
   readonly timeoutMs: number
   /** What takes it back; undefined: nothing has to be done. */
   readonly undo: readonly string[] | undefined
+  /**
+   * Takes it back as well, but after everything else of the run is undone (these in the order of the plan), and also when the command
+   * itself failed: a service is started again with the files that are back.
+   */
+  readonly undoLast?: readonly string[]
+  /** Run when the command itself failed; the last lines it prints are part of the error: the log of a service that did not start. */
+  readonly explain?: readonly string[]
   /** Paths that the command makes or changes and that undo may leave (backup files); for people and tests. */
   readonly touches: readonly string[]
 }
@@ -280,23 +287,4 @@ export interface RemoveContext {
   readonly facts: Facts
   readonly purge: boolean
   readonly signal: AbortSignal
-}
-
-/** A step in two halves: `inspect` reads, `plan` is pure. */
-export function defineStep<State>(step: {
-  readonly id: string
-  readonly title: string
-  inspect(context: SetupContext): Promise<State>
-  plan(context: SetupContext, state: State, earlier: readonly Change[]): Partial<StepPlan> & Managed
-  remove?(context: RemoveContext): Promise<readonly Change[]>
-}): Step {
-  return {
-    id: step.id,
-    title: step.title,
-    async plan(context, earlier) {
-      const planned = step.plan(context, await step.inspect(context), earlier)
-      return { changes: [], conflicts: [], notes: [], ...planned }
-    },
-    ...(step.remove ? { remove: step.remove } : {}),
-  }
 }

@@ -3,19 +3,19 @@ import { createHash } from 'node:crypto'
 import { chmod, lchown, lstat, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type ApplyOptions, type ApplyResult, applyPlan } from '../../src/setup/apply.js'
+import { defineStep } from '../../src/setup/define-step.js'
 import { readManifest, renderManifest } from '../../src/setup/manifest.js'
 import { makePlan } from '../../src/setup/plan.js'
-import {
-  type Change,
-  type CommandChange,
-  defineStep,
-  type FileChange,
-  type ManagedFile,
-  type Owner,
-  type Plan,
-  type Step,
-  type SupervisorFacts,
-  type TreeChange,
+import type {
+  Change,
+  CommandChange,
+  FileChange,
+  ManagedFile,
+  Owner,
+  Plan,
+  Step,
+  SupervisorFacts,
+  TreeChange,
 } from '../../src/setup/types.js'
 import { rootFacts } from './answer-fixtures.js'
 import { contextFor } from './context-fixture.js'

@@ -9,11 +9,12 @@ import {
 } from '../app-yml-keys.js'
 import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
 import { isEditRefused, mergeText } from '../config-text.js'
+import { defineStep } from '../define-step.js'
 import { furtherManagerOptions, furtherOptions } from '../further-options.js'
 import { findOtherManagers } from '../other-managers.js'
 import { renderAppYml } from '../render/app-yml.js'
 import { readToken } from '../token.js'
-import { type Conflict, defineStep, isExplicit, type SetupContext } from '../types.js'
+import { type Conflict, isExplicit, type SetupContext } from '../types.js'
 
 interface State {
   readonly file: InspectedFile

@@ -1,16 +1,10 @@
 import { dirname, join } from 'node:path'
+import { defineStep } from '../define-step.js'
 import { type DirectoryState, readDirectoryState } from '../directory-state.js'
 import { type NodeAccounts, nodeAccounts } from '../node-accounts.js'
 import { formatMode, mergeAccess, ownersAreFromLastSetup, ownershipOf } from '../ownership.js'
 import { directoriesToRemove } from '../remove-directories.js'
-import {
-  type Conflict,
-  type DirectoryChange,
-  defineStep,
-  type Owner,
-  type SetupContext,
-  type StepPlan,
-} from '../types.js'
+import type { Conflict, DirectoryChange, Owner, SetupContext, StepPlan } from '../types.js'
 
 interface WantedDirectory {
   readonly path: string

@@ -1,4 +1,5 @@
-import { type Change, defineStep } from '../types.js'
+import { defineStep } from '../define-step.js'
+import type { Change } from '../types.js'
 import { removeProgram } from './supervisor-program.js'
 import { removeUnit } from './systemd-unit.js'
 

@@ -2,20 +2,20 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, MagnetarError } from '../../lib/errors.js'
 import { quoteForShell } from '../../lib/shell.js'
+import { defineStep } from '../define-step.js'
 import { fingerprint } from '../fingerprint.js'
 import { mergeWhole } from '../managed-file.js'
 import { isLinkTo, isThere } from '../present.js'
 import { COMMANDS } from '../release/contents.js'
-import {
-  type Change,
-  type Conflict,
-  defineStep,
-  type Managed,
-  type ManagedFile,
-  type Manifest,
-  type NodePaths,
-  type Owner,
-  type StepPlan,
+import type {
+  Change,
+  Conflict,
+  Managed,
+  ManagedFile,
+  Manifest,
+  NodePaths,
+  Owner,
+  StepPlan,
 } from '../types.js'
 import { installContext } from './runtime.js'
 

@@ -4,9 +4,10 @@ import { editExports, readExport } from '../../config/edit/exports.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
 import { type Dialect, isEditRefused, mergeText } from '../config-text.js'
+import { defineStep } from '../define-step.js'
 import type { FoundValue, WantedKey } from '../managed-file.js'
 import { renderLocalEnv } from '../render/local-env.js'
-import { defineStep, isExplicit, type SetupContext } from '../types.js'
+import { isExplicit, type SetupContext } from '../types.js'
 
 interface State {
   readonly file: InspectedFile

@@ -1,7 +1,8 @@
 import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
+import { defineStep } from '../define-step.js'
 import { mergeWhole } from '../managed-file.js'
 import { type ModuleSystem, probeModules } from '../probes/modules.js'
-import { type DependencyChoice, defineStep, isExplicit } from '../types.js'
+import { type DependencyChoice, isExplicit } from '../types.js'
 
 interface State {
   readonly file: InspectedFile

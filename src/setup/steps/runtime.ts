@@ -1,10 +1,11 @@
 import { join } from 'node:path'
+import { defineStep } from '../define-step.js'
 import type { InstallContext } from '../install.js'
 import { ownershipOf } from '../ownership.js'
 import { isThere } from '../present.js'
 import { buildRuntime, type RuntimeBuild } from '../runtime/build.js'
 import { chooseRuntime, type RuntimeChoice } from '../runtime/choose.js'
-import { type Change, defineStep, isExplicit, type SetupContext, type StepPlan } from '../types.js'
+import { type Change, isExplicit, type SetupContext, type StepPlan } from '../types.js'
 
 const STEP = 'runtime'
 

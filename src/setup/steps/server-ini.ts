@@ -2,9 +2,10 @@ import { resolve } from 'node:path'
 import { readIniValue } from '../../config/edit/ini.js'
 import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
 import { isEditRefused, mergeText } from '../config-text.js'
+import { defineStep } from '../define-step.js'
 import { type IniKey, iniDialect, iniKey } from '../ini-keys.js'
 import { renderServerIni } from '../render/server-ini.js'
-import { type AnswerKey, defineStep, isExplicit, type NodePaths, type SetupContext } from '../types.js'
+import { type AnswerKey, isExplicit, type NodePaths, type SetupContext } from '../types.js'
 
 const STEP = 'server-ini'
 

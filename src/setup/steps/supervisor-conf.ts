@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import { readIniValue } from '../../config/edit/ini.js'
 import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
 import { type MergedText, mergeText } from '../config-text.js'
+import { defineStep } from '../define-step.js'
 import { type IniKey, iniDialect, iniKey } from '../ini-keys.js'
 import { prefixEnvironment, pulsarCommand, renderSupervisorConf } from '../render/supervisor-conf.js'
-import { defineStep, type SetupContext } from '../types.js'
+import type { SetupContext } from '../types.js'
 
 const STEP = 'supervisor-conf'
 

@@ -1,10 +1,11 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { errnoOf, MagnetarError } from '../../lib/errors.js'
+import { defineStep } from '../define-step.js'
 import { readFileState } from '../file-state.js'
 import { planServiceFileRemoval } from '../service-file.js'
 import { pendingChange, programStatus, supervisorctl } from '../services/supervisor.js'
-import { newerThanServer } from '../stale-server.js'
+import { findUnread, type Unread } from '../stale-server.js'
 import { planSupervisorCommands } from '../supervisor-commands.js'
 import {
   PROGRAM_FILE,
@@ -13,15 +14,14 @@ import {
   programFile,
   startsThisNode,
 } from '../supervisor-file.js'
-import {
-  type Change,
-  type CommandChange,
-  defineStep,
-  type Managed,
-  type NodePaths,
-  type RemoveContext,
-  type SetupContext,
-  type StepPlan,
+import type {
+  Change,
+  CommandChange,
+  Managed,
+  NodePaths,
+  RemoveContext,
+  SetupContext,
+  StepPlan,
 } from '../types.js'
 
 const STEP = 'supervisor-program'
@@ -29,8 +29,7 @@ const STEP = 'supervisor-program'
 const TIMEOUT_MS = 60_000
 
 interface SupervisorProgramState extends ProgramFileState {
-  /** What the running server has not read yet. */
-  readonly unread: string | undefined
+  readonly unread: Unread
   /** Why Supervisor cannot be told anything: it cannot read its files. */
   readonly broken: string | undefined
 }
@@ -58,7 +57,7 @@ async function inspectProgram(context: SetupContext): Promise<SupervisorProgramS
   const nothing = {
     program: undefined,
     pending: undefined,
-    unread: undefined,
+    unread: { file: undefined, notes: [] },
     broken: undefined,
     isDirectoryMissing: false,
   }
@@ -75,7 +74,7 @@ async function inspectProgram(context: SetupContext): Promise<SupervisorProgramS
       throw error
     }),
   ])
-  const unread = program?.pid === undefined ? undefined : await newerThanServer(paths, program.pid)
+  const unread = await findUnread(paths, program?.pid, signal)
   const found = { ...nothing, file, reference, isDirectoryMissing, program, unread }
   return pending instanceof MagnetarError ? { ...found, broken: pending.message } : { ...found, pending }
 }
@@ -109,6 +108,7 @@ function planProgram(
   if (file.conflicts.length > 0) return file
   const commands = planSupervisorCommands(STEP, context, supervisor, {
     ...state,
+    unread: state.unread.file,
     isWritten: file.changes.length > 0,
     startsByItself: file.startsByItself,
     earlier,
@@ -117,7 +117,7 @@ function planProgram(
     ...file,
     changes: [...file.changes, ...commands.changes],
     conflicts: commands.conflicts,
-    notes: [...file.notes, ...commands.notes],
+    notes: [...file.notes, ...commands.notes, ...state.unread.notes],
   }
 }
 

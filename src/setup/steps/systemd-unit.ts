@@ -1,5 +1,6 @@
 import { readlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { defineStep } from '../define-step.js'
 import { type FileState, readFileState } from '../file-state.js'
 import { fingerprint } from '../fingerprint.js'
 import { mergeWhole } from '../managed-file.js'
@@ -7,20 +8,11 @@ import { isThere } from '../present.js'
 import { planServiceFile, planServiceFileRemoval } from '../service-file.js'
 import { serviceStatusOf } from '../services/control-systemd.js'
 import { type UnitStatus, unitOf, unitStatus } from '../services/systemd.js'
-import { newerThanServer } from '../stale-server.js'
+import { findUnread, type Unread } from '../stale-server.js'
 import { planUnitCommands } from '../systemd-commands.js'
 import { inspectUnitNeeds, type UnitNeeds, variantFor } from '../systemd-unit-needs.js'
 import { readUnitTemplates, renderUnit, type UnitTemplates } from '../systemd-unit-text.js'
-import {
-  type Change,
-  type Conflict,
-  defineStep,
-  type Managed,
-  type NodePaths,
-  type RemoveContext,
-  type SetupContext,
-  type StepPlan,
-} from '../types.js'
+import type { Change, Conflict, Managed, NodePaths, RemoveContext, SetupContext, StepPlan } from '../types.js'
 
 const STEP = 'systemd-unit'
 const WHAT = 'the systemd unit'
@@ -37,8 +29,7 @@ export interface SystemdUnitState {
   readonly needs: UnitNeeds
   /** undefined: systemd does not run here. */
   readonly unit: UnitStatus | undefined
-  /** What the running server has not read yet. */
-  readonly unread: string | undefined
+  readonly unread: Unread
 }
 
 /** The node as a unit of the system's systemd. */
@@ -61,7 +52,7 @@ async function inspectUnit(context: SetupContext): Promise<SystemdUnitState> {
     inspectUnitNeeds(paths, signal),
     facts.systemd?.running ? unitStatus(paths.serviceName, signal) : undefined,
   ])
-  const unread = status?.pid ? await newerThanServer(paths, status.pid) : undefined
+  const unread = await findUnread(paths, status?.pid, signal)
   return { file, link: target, isWantsThere, templates, needs, unit: status, unread }
 }
 
@@ -98,6 +89,7 @@ export function planUnit(
   const enable = planLink(context, state, path)
   const commands = planUnitCommands(STEP, context, {
     ...state,
+    unread: state.unread.file,
     isWritten: planned.changes.length > 0,
     isLinked: enable.changes.length > 0,
     earlier,
@@ -105,7 +97,7 @@ export function planUnit(
   return {
     changes: [...planned.changes, ...enable.changes, ...commands.changes],
     conflicts: enable.conflicts,
-    notes: [...merge.notes, ...enable.notes, ...commands.notes],
+    notes: [...merge.notes, ...enable.notes, ...commands.notes, ...state.unread.notes],
     files: {
       [path]: merge.managed,
       ...(enable.conflicts.length === 0 ? { [link]: { whole: fingerprint(path, false) } } : {}),

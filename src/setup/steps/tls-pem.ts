@@ -2,8 +2,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
+import { defineStep } from '../define-step.js'
 import { mergeWhole } from '../managed-file.js'
-import { defineStep, isExplicit, type SetupContext } from '../types.js'
+import { isExplicit, type SetupContext } from '../types.js'
 
 interface State {
   readonly file: InspectedFile

@@ -8,8 +8,9 @@ import {
   type User,
 } from '../../lib/accounts.js'
 import { findProgram } from '../../lib/find-program.js'
+import { defineStep } from '../define-step.js'
 import { checkExistingUser, planNewUser, USER_STEP } from '../plan-user.js'
-import { type Change, defineStep, type RemoveContext, type SetupContext } from '../types.js'
+import type { Change, RemoveContext, SetupContext } from '../types.js'
 
 export interface UserState {
   readonly user: User | undefined

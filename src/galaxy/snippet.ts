@@ -1,0 +1,123 @@
+/**
+ * What a Galaxy server needs to send jobs to a node, as text to paste: the runner plugin, the destination, the mapping of a tool. In both
+ * formats of Galaxy's job configuration (lib/galaxy/config/sample/job_conf.sample.yml, job_conf.xml.sample_advanced). Pure.
+ */
+
+export interface GalaxyDestination {
+  /** Of the destination: `pulsar`. */
+  readonly id: string
+  /** As Galaxy reaches the node: `http://localhost:8913/`. */
+  readonly url: string
+  /** Where the token stands on the node, for the comment; undefined: the node wants none. */
+  readonly tokenFile: string | undefined
+  /** The node's staging directory. */
+  readonly jobsDirectory: string
+  /** The manager of the node that is meant; undefined: its default one. */
+  readonly manager?: string
+  readonly defaultFileAction?: DefaultFileAction
+}
+
+/** Who moves a job's files: Galaxy sends and fetches them (`transfer`), or the node does (`remote_transfer`), or nobody has to (`none`). */
+export type DefaultFileAction = 'transfer' | 'remote_transfer' | 'none'
+
+/** Stands where the token belongs. The token itself is a secret, and what is printed stays in terminals and logs. */
+export const TOKEN_PLACEHOLDER = 'PASTE_THE_PRIVATE_TOKEN_HERE'
+
+const RUNNER = 'pulsar_rest'
+const LOAD = 'galaxy.jobs.runners.pulsar:PulsarRESTJobRunner'
+/** The only one that this release of the node serves: it does not fetch files itself yet. */
+const DEFAULT_FILE_ACTION: DefaultFileAction = 'transfer'
+const EXAMPLE_TOOL = 'multi'
+
+/** The command that shows the token, to be run on the node. */
+export function showTokenCommand(tokenFile: string): string {
+  return `grep private_token ${/^[\w./-]+$/.test(tokenFile) ? tokenFile : `'${tokenFile.replaceAll("'", `'\\''`)}'`}`
+}
+
+/** For job_conf.yml. */
+export function renderJobConfYaml(destination: GalaxyDestination, tool = EXAMPLE_TOOL): string {
+  const parameters = parametersOf(destination).map(([name, value]) => {
+    const hint = name === 'private_token' && destination.tokenFile ? hintFor(destination.tokenFile) : ''
+    return `      ${name}: ${quoteForYaml(value)}${hint === '' ? '' : `  # ${hint}`}`
+  })
+  return `${[
+    'runners:',
+    `  ${RUNNER}:`,
+    `    load: ${LOAD}`,
+    'execution:',
+    '  environments:',
+    `    ${quoteForYaml(destination.id)}:`,
+    `      runner: ${RUNNER}`,
+    ...parameters,
+    'tools:',
+    `  - id: ${quoteForYaml(tool)}`,
+    `    environment: ${quoteForYaml(destination.id)}`,
+  ].join('\n')}\n`
+}
+
+/** For job_conf.xml. */
+export function renderJobConfXml(destination: GalaxyDestination, tool = EXAMPLE_TOOL): string {
+  const id = escapeForXml(destination.id)
+  const parameters = parametersOf(destination).flatMap(([name, value]) => {
+    const line = `        <param id="${name}">${escapeForXml(value)}</param>`
+    if (name !== 'private_token' || !destination.tokenFile) return [line]
+    // Two hyphens may not stand in a comment.
+    return [`        <!-- ${hintFor(destination.tokenFile).replaceAll('--', '- -')} -->`, line]
+  })
+  return `${[
+    '<!-- in <plugins> -->',
+    `    <plugin id="${RUNNER}" type="runner" load="${LOAD}"/>`,
+    '<!-- in <destinations> -->',
+    `    <destination id="${id}" runner="${RUNNER}">`,
+    ...parameters,
+    '    </destination>',
+    '<!-- in <tools> -->',
+    `    <tool id="${escapeForXml(tool)}" destination="${id}"/>`,
+  ].join('\n')}\n`
+}
+
+function parametersOf(destination: GalaxyDestination): readonly (readonly [string, string])[] {
+  const { url, tokenFile, manager, jobsDirectory, defaultFileAction = DEFAULT_FILE_ACTION } = destination
+  return [
+    ['url', url],
+    ...(manager === undefined ? [] : [['manager', manager] as const]),
+    ...(tokenFile === undefined ? [] : [['private_token', TOKEN_PLACEHOLDER] as const]),
+    ['default_file_action', defaultFileAction],
+    ['jobs_directory', jobsDirectory],
+  ]
+}
+
+function hintFor(tokenFile: string): string {
+  return `shown on the node by: ${showTokenCommand(tokenFile)}`
+}
+
+/** The url by which Galaxy reaches the node; `hostname` is the node's own name, for one that listens on every address. */
+export function urlForGalaxy(node: {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+  readonly hostname: string
+}): string {
+  const everywhere = ['0.0.0.0', '::', ''].includes(node.host)
+  const here = ['127.0.0.1', '::1'].includes(node.host)
+  const host = everywhere ? node.hostname : here ? 'localhost' : node.host
+  return `${node.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${node.port}/`
+}
+
+/** Plain where YAML reads it as this very text. */
+function quoteForYaml(text: string): string {
+  if (
+    /^(?:[A-Za-z_/][\w./-]*|https?:\/\/[\w.[\]:/-]+)$/.test(text) &&
+    !/^(?:true|false|yes|no|on|off|null|y|n)$/i.test(text)
+  )
+    return text
+  return JSON.stringify(text)
+}
+
+function escapeForXml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+}
