@@ -13,6 +13,7 @@ const bundle = await rolldown({
   input: {
     main: join(directory, 'cli', 'main.js'),
     classic: join(directory, 'cli', 'classic.js'),
+    try: join(directory, 'cli', 'try.js'),
     'pulsar-config': join(directory, 'cli', 'pulsar-config.js'),
     worker: join(directory, 'jobs', 'disk', 'worker.js'),
   },

@@ -10,5 +10,5 @@ try {
   process.stderr.write(`${error.message}\n`)
   process.exit(1)
 }
-const { tryOut } = await import('../dist/cli/try.js')
+const { tryOut } = await import('../dist/bundle/try.js')
 process.exit(await tryOut(process.argv.slice(2), root))

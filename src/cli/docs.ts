@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { renderErrorsPage, renderOptionsPage } from '../config/render-docs.js'
+import { renderSetupOptionsPage } from '../setup/render-options.js'
 
 /** `npm run docs`: writes the pages that are made from tables. Run from the checkout, after the build. */
 async function writePages(): Promise<void> {
@@ -9,6 +10,7 @@ async function writePages(): Promise<void> {
   for (const [name, page] of [
     ['options.md', renderOptionsPage()],
     ['errors.md', renderErrorsPage()],
+    ['setup-options.md', renderSetupOptionsPage()],
   ] as const) {
     const file = fileURLToPath(new URL(name, directory))
     await writeFile(file, page)

@@ -1,7 +1,13 @@
-import { createRequire } from 'node:module'
 import { Command, InvalidArgumentError } from 'commander'
+import { addCompletionCommand } from './completion.js'
+import { addConfigCommand } from './config-command.js'
 import { EXIT } from './exit-codes.js'
 import type { ServeArguments } from './main.js'
+import { addManCommand } from './man.js'
+import { version } from './package.js'
+import { addSetupCommand } from './setup.js'
+import { addUninstallCommand } from './uninstall.js'
+import { addUpgradeCommands } from './upgrade.js'
 
 /** How a subcommand says its exit code: commander's actions have no result of their own. */
 export type Finish = (exitCode: number) => void
@@ -13,17 +19,19 @@ function parsePort(text: string): number {
   return port
 }
 
-/** The version of this package. */
-export function version(): string {
-  const require = createRequire(import.meta.url)
-  return (require('../../package.json') as { version: string }).version
-}
+const EXAMPLES = `Examples:
+  magnetar setup                                  from a bare host to a working node
+  magnetar serve --config /srv/pulsar/etc         run the server in the foreground
+  magnetar man                                    everything on one page
+`
 
 /** The whole command line with its help and its answers to mistakes; resolves with the exit code. */
 export async function runProgram(
   argv: readonly string[],
   serve: (options: ServeArguments) => Promise<number>,
 ): Promise<number> {
+  // Whoever reads may have enough before all is written: | head.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   let exitCode: number = EXIT.ok
   const finish: Finish = (code) => {
     exitCode = code
@@ -46,8 +54,15 @@ export function createProgram(serve: (options: ServeArguments) => Promise<number
     .version(version())
     .showHelpAfterError('(magnetar --help lists the commands and options)')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'magnetar: ')) })
+    .addHelpText('before', EXAMPLES)
     .exitOverride()
+  addSetupCommand(program, finish)
   addServeCommand(program, serve, finish)
+  addConfigCommand(program, finish)
+  addUpgradeCommands(program, finish)
+  addUninstallCommand(program, finish)
+  addCompletionCommand(program, finish)
+  addManCommand(program, finish)
   return program
 }
 

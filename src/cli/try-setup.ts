@@ -1,80 +1,130 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import path from 'node:path'
-import { CommandNotStarted, runCommand } from '../lib/exec.js'
+import { writeFileAtomically } from '../lib/atomic-file.js'
+import { applyPlan } from '../setup/apply.js'
+import { lockNode } from '../setup/lock.js'
+import { readManifest } from '../setup/manifest.js'
+import { describeSlurm } from '../setup/options/jobs.js'
+import { nodePaths } from '../setup/paths.js'
+import { makePlan } from '../setup/plan.js'
+import { probeAccount } from '../setup/probes/account.js'
+import { probeSlurm } from '../setup/probes/slurm.js'
+import { appYmlStep } from '../setup/steps/app-yml.js'
+import { directoriesStep } from '../setup/steps/directories.js'
+import { localEnvStep } from '../setup/steps/local-env.js'
+import { serverIniStep } from '../setup/steps/server-ini.js'
+import { decideToken } from '../setup/token.js'
+import type { AnswerKey, AnswerSource, Answers, Facts, SetupContext } from '../setup/types.js'
+import { packageRoot, version } from './package.js'
 
 export interface TryNode {
   readonly configDirectory: string
   readonly logFile: string
   readonly token: string
-  readonly manager: 'slurm' | 'queued_python'
+  /** The token alone, for people's commands. */
+  readonly tokenFile: string
+  readonly manager: Answers['manager']
   /** Why this manager. */
   readonly why: string
+  /** What is not as setup would have it, each a sentence. */
+  readonly conflicts: readonly string[]
 }
 
-const SINFO_TIMEOUT_MS = 10_000
+/** In server.ini; where it is taken, the server is told another. */
+export const USUAL_PORT = 8913
+
+/** Of the steps of setup those that a node in a clone has: it runs from the clone, with the Node that runs this. */
+const STEPS = [directoriesStep, appYmlStep, serverIniStep, localEnvStep]
 
 /**
- * A private node below `directory`, without root: configuration, a random token (0600), directories for jobs and state.
- * What is there from an earlier run is kept, except that the manager follows what the machine has now.
+ * A private node below `directory`, by the steps of `magnetar setup`, without root and without anything outside of it. What is there from
+ * an earlier run is kept, hand edits too, except that the manager follows what the machine has now.
  */
-export async function setUpTryNode(directory: string): Promise<TryNode> {
-  const configDirectory = path.join(directory, 'etc')
-  const variable = path.join(directory, 'var')
-  await mkdir(configDirectory, { recursive: true, mode: 0o700 })
-  await mkdir(path.join(variable, 'log'), { recursive: true })
-  const token = await keepToken(path.join(configDirectory, 'token'))
-  const { manager, why } = await chooseManager()
-  const options = manager === 'slurm' ? '  type: slurm' : '  type: queued_python\n  num_concurrent_jobs: "*"'
-  const app = [
-    `private_token: "${token}"`,
-    `staging_directory: ${JSON.stringify(path.join(variable, 'jobs'))}`,
-    `persistence_directory: ${JSON.stringify(path.join(variable, 'active'))}`,
-    `manager:\n${options}`,
-    '',
-  ].join('\n')
-  await writeFile(path.join(configDirectory, 'app.yml'), app, { mode: 0o600 })
-  return { configDirectory, logFile: path.join(variable, 'log', 'magnetar.log'), token, manager, why }
-}
-
-async function keepToken(file: string): Promise<string> {
-  if (existsSync(file)) return (await readFile(file, 'utf8')).trim()
-  const token = randomBytes(32).toString('base64url')
-  await writeFile(file, `${token}\n`, { mode: 0o600 })
-  return token
-}
-
-async function chooseManager(): Promise<Pick<TryNode, 'manager' | 'why'>> {
+export async function setUpTryNode(directory: string, signal: AbortSignal): Promise<TryNode> {
+  const release = await lockNode(directory, signal)
   try {
-    const sinfo = await runCommand('sinfo', ['-h', '-o', '%P %D'], { timeoutMs: SINFO_TIMEOUT_MS })
-    const [partition, nodes] = sinfo.stdout.split('\n')[0]?.split(' ') ?? []
-    if (sinfo.code === 0 && partition) {
-      return {
-        manager: 'slurm',
-        why: `sinfo answers: partition ${partition.replace('*', '')}, ${nodes} node${nodes === '1' ? '' : 's'}`,
-      }
+    const paths = nodePaths(directory, undefined)
+    const [account, slurm, manifest, { token }] = await Promise.all([
+      probeAccount(signal),
+      probeSlurm(signal),
+      readManifest(paths),
+      decideToken(undefined, paths, signal),
+    ])
+    const facts: Facts = { ...NOTHING_ELSE, account: { ...account, isRoot: false }, slurm }
+    const answers: Answers = {
+      ...DEFAULTS,
+      prefix: directory,
+      user: account.user,
+      group: account.group,
+      home: account.home,
+      manager: slurm.found ? 'slurm' : 'local',
     }
-    const reason = sinfo.timedOut
-      ? `no answer within ${SINFO_TIMEOUT_MS / 1000} s`
-      : sinfo.stderr.trim().split('\n')[0]
-    return { manager: 'queued_python', why: `there is a Slurm, but sinfo fails: ${reason || 'no partition'}` }
-  } catch (error) {
-    if (!(error instanceof CommandNotStarted)) throw error
-    return { manager: 'queued_python', why: 'there is no Slurm here (no sinfo on the PATH)' }
+    const context: SetupContext = {
+      answers,
+      sources: allFound(answers),
+      facts,
+      paths,
+      manifest,
+      token,
+      force: false,
+      source: { root: packageRoot(), version: version() },
+      signal,
+    }
+    const plan = await makePlan(context, STEPS)
+    const files = { manifestFile: paths.manifest, manifestOwner: undefined }
+    await applyPlan(plan, { prefix: directory, ...files, keep: false, signal })
+    const tokenFile = path.join(paths.etc, 'token')
+    await writeFileAtomically(tokenFile, `${token}\n`, { mode: 0o600, signal })
+    return {
+      configDirectory: paths.etc,
+      logFile: paths.serverLog,
+      token,
+      tokenFile,
+      manager: answers.manager,
+      why: slurm.found ? describeSlurm(slurm) : slurm.why,
+      conflicts: plan.conflicts.map(({ message }) => message),
+    }
+  } finally {
+    await release()
   }
 }
 
-/** The first free TCP port on 127.0.0.1, from `first` upwards. */
-export async function freePortFrom(first: number): Promise<number> {
-  for (let port = first; port < first + 200; port++) {
-    const free = await new Promise<boolean>((resolve) => {
-      const probe = createServer()
-      probe.once('error', () => resolve(false))
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-    })
-    if (free) return port
-  }
-  throw new Error(`no free port between ${first} and ${first + 199}`)
+const DEFAULTS = {
+  instance: undefined,
+  uid: undefined,
+  gid: undefined,
+  shell: '/bin/sh',
+  separatePrivileges: false,
+  partition: undefined,
+  nativeSpecification: undefined,
+  concurrentJobs: '*',
+  drmaaLibrary: undefined,
+  host: 'localhost',
+  port: USUAL_PORT,
+  token: undefined,
+  tlsCert: undefined,
+  tlsKey: undefined,
+  dependencies: 'none',
+  service: 'none',
+  start: false,
+  verify: false,
+  node: process.execPath,
+  runtimeTarball: undefined,
+} as const satisfies Partial<Answers>
+
+/** The steps above ask for nothing of this. */
+const NOTHING_ELSE = {
+  os: { name: '', arch: process.arch },
+  supervisor: undefined,
+  systemd: undefined,
+  modules: false,
+  node: { path: process.execPath, version: process.versions.node },
+  cpus: 1,
+} as const
+
+/** Nobody asked for any of it: whatever was edited by hand stays. */
+function allFound(answers: Answers): Record<AnswerKey, AnswerSource> {
+  return Object.fromEntries(Object.keys(answers).map((key) => [key, 'found'])) as Record<
+    AnswerKey,
+    AnswerSource
+  >
 }

@@ -6,11 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import chalk from 'chalk'
 import { messageOf } from '../lib/errors.js'
+import { CheckFailed } from '../setup/check-follow.js'
+import { type CheckReport, runCheckJob } from '../setup/check-job.js'
+import { createNodeClient } from '../setup/node-client.js'
+import { nextFreePort } from '../setup/probes/port.js'
 import { EXIT } from './exit-codes.js'
-import { runTryJob } from './try-job.js'
-import { freePortFrom, setUpTryNode, type TryNode } from './try-setup.js'
+import { printError } from './print.js'
+import { setUpTryNode, type TryNode, USUAL_PORT } from './try-setup.js'
 
-const USUAL_PORT = 8913
 const START_LIMIT_MS = 20_000
 
 /**
@@ -24,13 +27,26 @@ export async function tryOut(argv: readonly string[], root: string): Promise<num
     return EXIT.usage
   }
   const directory = path.join(root, '.magnetar')
-  const node = await setUpTryNode(directory)
+  const starting = new AbortController()
+  const giveUp = (): void => starting.abort(new Error('interrupted'))
+  process.once('SIGINT', giveUp).once('SIGTERM', giveUp)
+  let node: TryNode
+  try {
+    node = await setUpTryNode(directory, starting.signal)
+  } catch (error) {
+    if (starting.signal.aborted) return EXIT.interrupted
+    printError(error)
+    return EXIT.failed
+  }
+  process.off('SIGINT', giveUp).off('SIGTERM', giveUp)
   done(
     `a node is set up in ${path.relative(process.cwd(), directory) || '.'}/ (nothing else was changed, no root needed)`,
   )
   done(`jobs run ${node.manager === 'slurm' ? 'on Slurm' : 'on this machine'}: ${node.why}`)
 
-  const port = await freePortFrom(USUAL_PORT)
+  for (const conflict of node.conflicts) process.stdout.write(`${chalk.yellow('!')} ${conflict}\n`)
+
+  const port = await nextFreePort('127.0.0.1', USUAL_PORT)
   const url = `http://127.0.0.1:${port}/`
   const logStart = existsSync(node.logFile) ? statSync(node.logFile).size : 0
   const server = startServer(node, port)
@@ -94,18 +110,23 @@ async function untilReady(server: ChildProcess, url: string, node: TryNode, logS
 async function sendJob(url: string, node: TryNode): Promise<number> {
   process.stdout.write('  a job: ')
   let first = true
-  const report = await runTryJob(url, node.token, (status) => {
+  const onStatus = (status: string): void => {
     process.stdout.write(first ? status : ` → ${status}`)
     first = false
-  })
-  process.stdout.write(`   ${chalk.dim(`${(report.ms / 1000).toFixed(1)} s`)}\n`)
-  if (report.problem) {
+  }
+  const client = createNodeClient({ url, token: node.token, certificate: undefined })
+  let report: CheckReport
+  try {
+    report = await runCheckJob({ client, signal: new AbortController().signal, onStatus, seconds: 1 })
+  } catch (error) {
+    if (!(error instanceof CheckFailed)) throw error
     process.stderr.write(
-      `${chalk.red('✖')} the job did not end well: ${report.problem}\n  The server's log is ${node.logFile}\n`,
+      `\n${chalk.red('✖')} the job did not end well: ${error.message}\n  The server's log is ${node.logFile}\n`,
     )
     return EXIT.failed
   }
-  for (const line of report.output.trimEnd().split('\n'))
+  process.stdout.write(`   ${chalk.dim(`${(report.ms / 1000).toFixed(1)} s`)}\n`)
+  for (const line of [report.greeting, `ran on ${report.node} with ${report.slots} slot(s)`])
     process.stdout.write(`    ${chalk.dim('|')} ${line}\n`)
   done('a real job ran through it')
   return EXIT.ok
@@ -113,7 +134,7 @@ async function sendJob(url: string, node: TryNode): Promise<number> {
 
 function sayWhatNext(url: string, node: TryNode, directory: string): void {
   const here = (file: string): string => path.relative(process.cwd(), file) || '.'
-  const token = here(path.join(node.configDirectory, 'token'))
+  const token = here(node.tokenFile)
   process.stdout.write(`
 ${chalk.bold('What next')}
   Ask it something   curl ${url}healthz \\
@@ -122,8 +143,7 @@ ${chalk.bold('What next')}
   Let Galaxy use it  a destination with runner pulsar_rest, this url,
                      the private_token in ${token}
                      and default_file_action transfer
-  Serve your own     node bin/magnetar.js serve --config DIRECTORY
-                     (docs/options.md has the keys)
+  Set up your own    node bin/magnetar.js setup
   Remove it          rm -r ${here(directory)}
 
 ${chalk.bold('Ctrl-C')} stops the server.

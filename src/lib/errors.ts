@@ -81,7 +81,7 @@ export const ERRORS = {
   // Schedulers
   SCHEDULER_UNSUPPORTED: {
     meaning: 'The manager has a type, job plugin or shell plugin that this release cannot run jobs with.',
-    fix: 'Use queued_python, unqueued, slurm, or queued_cli with job_plugin Slurm and shell_plugin LocalShell.',
+    fix: 'Use queued_python, unqueued, slurm, or queued_cli with job_plugin Slurm and shell_plugin LocalShell; queued_drmaa only on a host with Slurm.',
   },
   // The node itself
   DISK_FULL: {

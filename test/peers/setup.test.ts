@@ -270,7 +270,9 @@ describe('magnetar setup on a bare host, row by row of the exercise', needs(miss
         timeoutMs: 60_000,
       })
     expect(await uninstall()).toMatchObject({ code: 0 })
-    expect(readdirSync(host.file('/srv/pulsar')).sort()).toEqual(['etc', 'var'])
+    // lib/setup.json remembers who made the user.
+    expect(readdirSync(host.file('/srv/pulsar')).sort()).toEqual(['etc', 'lib', 'var'])
+    expect(readdirSync(host.file('/srv/pulsar/lib'))).toEqual(['setup.json'])
     expect(readdirSync(host.file('/etc/supervisor/conf.d'))).toEqual([])
     expect(await uninstall('--purge')).toMatchObject({ code: 0 })
     expect(readdirSync(host.file('/srv'))).not.toContain('pulsar')

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runCommand } from '../../src/lib/exec.js'
+import { FIELD_SEPARATOR } from '../../src/schedulers/slurm/command.js'
 import { nodeDirectory, runSetup } from '../cli/setup/setup-process.js'
 import { freePort } from '../helpers/free-port.js'
 import { needs } from '../helpers/needs.js'
@@ -20,21 +21,23 @@ interface Wizard {
   readonly port: number
 }
 
-/** `magnetar setup` in a terminal, on a machine that has no Slurm; with flags for what would touch this one. */
+const NO_SLURM = { sinfo: 'echo down >&2; exit 1', scontrol: 'exit 1' }
+/** One with two partitions. */
+const SLURM = {
+  sinfo: `case "$*" in *--version*) echo slurm 22.05.8 ;; *) printf '${['debug*', 'up', '1'].join(FIELD_SEPARATOR)}\\n${['big', 'up', '20'].join(FIELD_SEPARATOR)}\\n' ;; esac`,
+  scontrol: 'echo "Slurmctld(primary) at here is UP"',
+}
+
+/** `magnetar setup` in a terminal, on a machine with these programs; with flags for what would touch this one. */
 async function openWizard(
   columns: number,
   words: readonly string[] = ['--node', process.execPath],
-  npm?: string,
+  programs: Readonly<Record<string, string>> = {},
 ): Promise<Wizard> {
   const directory = await nodeDirectory()
   const tools = join(directory, 'tools')
   mkdirSync(tools)
-  const scripts = {
-    sinfo: 'echo down >&2; exit 1',
-    scontrol: 'exit 1',
-    ...(npm === undefined ? {} : { npm }),
-  }
-  for (const [name, script] of Object.entries(scripts))
+  for (const [name, script] of Object.entries({ ...NO_SLURM, ...programs }))
     writeFileSync(join(tools, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
   const port = await freePort()
   const command = [process.execPath, resolve('bin/magnetar.js'), 'setup', ...words]
@@ -190,6 +193,47 @@ describe.each(WIDTHS)('the wizard in a terminal of %i columns', (columns) => {
     expect(existsSync(join(prefix, 'etc/server.pem'))).toBe(true)
   })
 
+  it('proposes Slurm where it answers, and asks for a partition where it has several', when, async () => {
+    const wizard = await openWizard(columns, undefined, SLURM)
+    const { terminal, prefix, port } = wizard
+    await answerPlace(wizard)
+    expectCleanScreen(
+      await terminal.see('❯ Slurm (sinfo answers: partitions debug (1 node), big (20 nodes))'),
+      columns,
+    )
+    await answer(wizard, 'How should jobs run?')
+    await terminal.see("debug (1 node, Slurm's default)")
+    await answer(wizard, 'In which partition?', '3')
+    // Another manager takes the partition back.
+    await terminal.see('Who may send jobs?')
+    await terminal.press('Left')
+    await terminal.see(/❯ big/)
+    await terminal.press('Left')
+    await terminal.see(/\? How should jobs run\?\n❯ Slurm/)
+    await answer(wizard, 'How should jobs run?', '', 'Down')
+    await answer(wizard, 'How many jobs at once?')
+    await terminal.see('Who may send jobs?')
+    await terminal.press('Left')
+    await terminal.see('How many jobs at once? (*)')
+    await terminal.type('<')
+    await terminal.press('Enter')
+    await terminal.see(/❯ on this machine/)
+    await answer(wizard, 'How should jobs run?', '1')
+    await terminal.see(/\? In which partition\?/)
+    await terminal.type('3')
+    await terminal.see(/❯ big/)
+    await terminal.press('Enter')
+    await answer(wizard, 'Who may send jobs?')
+    await answerEnd(wizard)
+    await terminal.see('[q]uit')
+    await terminal.type('d')
+    await terminal.see('+  job_partition: big')
+    expect(await terminal.see(`http = localhost:${port}`)).not.toContain('num_concurrent_jobs: "*"')
+    await terminal.type('q')
+    await terminal.see('Nothing was changed.')
+    expect(existsSync(prefix)).toBe(false)
+  })
+
   it('asks for a port only when the one it would take is in use', when, async () => {
     const server = createServer()
     onTestFinished(() => void server.close())
@@ -231,7 +275,7 @@ describe.each(WIDTHS)('the wizard in a terminal of %i columns', (columns) => {
     // A registry that never sends: the fetch of the runtime is what is cut off.
     const npm =
       'for word; do if [ "$word" = view ]; then echo "$2" | sed "s/.*@//"; exit; fi; done; exec sleep 600'
-    const wizard = await openWizard(columns, [], npm)
+    const wizard = await openWizard(columns, [], { npm })
     const { terminal, prefix } = wizard
     await answerPlace(wizard)
     await answer(wizard, 'How should jobs run?')
@@ -258,7 +302,7 @@ describe.each(WIDTHS)('the wizard in a terminal of %i columns', (columns) => {
 })
 
 it('keys typed while the plan is worked out do not answer the menu', needs(findTmux().missing), async () => {
-  const wizard = await openWizard(80, [], 'sleep 2; exit 1')
+  const wizard = await openWizard(80, [], { npm: 'sleep 2; exit 1' })
   const { terminal, prefix } = wizard
   await answerPlace(wizard)
   await answer(wizard, 'How should jobs run?')

@@ -86,7 +86,7 @@ export const placeOptions: readonly SetupOption[] = [
     type: directory,
     description: 'home directory of the user, where it has to be made',
     why: 'Tools and Conda keep caches there.',
-    defaultText: '/home/NAME',
+    defaultText: 'named after the user, in /home',
     follows: 'user',
     default: async ({ facts: { account }, answers: { user = account.user }, machine }) => {
       if (!account.isRoot) return { value: account.home }

@@ -1,0 +1,48 @@
+import { hostname } from 'node:os'
+import { renderJobConfXml, renderJobConfYaml, urlForGalaxy } from '../../galaxy/snippet.js'
+import { quoteForShell } from '../../lib/shell.js'
+import { isLoopback } from '../../setup/answer-rules.js'
+import { readNodeAccess } from '../../setup/node-access.js'
+import type { PreparedSetup } from '../../setup/run.js'
+import { serviceControl } from '../../setup/service-control.js'
+import type { Output } from './output.js'
+
+/** What is left to people: starting a node without a service, the firewall, and the Galaxy server. */
+export async function showNextSteps({ context }: PreparedSetup, output: Output): Promise<void> {
+  const { answers, facts, paths, signal } = context
+  const { palette } = output
+  // As the server reads it: hand edits go before answers.
+  const { config } = await readNodeAccess(paths, signal)
+  const { host, port, sslPem } = config.server
+  if (answers.service === 'none') {
+    const as = facts.account.isRoot ? `su -s /bin/sh ${answers.user} -c ` : ''
+    const command = `${quoteForShell(`${paths.bin}/pulsar`)} --mode uwsgi --config ${quoteForShell(paths.etc)}`
+    output.print(`\n${palette.bold('Start it with')}\n  ${as === '' ? command : as + quoteForShell(command)}`)
+  } else if (!answers.start) {
+    const command = serviceControl(answers.service, paths, facts).commandFor('start')
+    output.print(`\n${palette.bold('Not started')}, as --no-start says. Start it with\n  ${command}`)
+  }
+  if (!isLoopback(host)) {
+    output.say(
+      `\n${palette.bold('Firewall:')} let only the Galaxy server reach TCP port ${port}, for example`,
+    )
+    output.print(`  ufw allow from GALAXY_ADDRESS to any port ${port} proto tcp`)
+  }
+  const destination = {
+    id: paths.serviceName,
+    url: urlForGalaxy({ host, port, tls: sslPem !== undefined, hostname: hostname() }),
+    tokenFile: config.privateToken === undefined ? undefined : paths.appYml,
+    jobsDirectory: config.stagingDirectory,
+  }
+  const heading = palette.bold('Next, on the Galaxy server:')
+  output.say(`\n${heading} into job_conf.yml, then restart Galaxy`, '')
+  output.print(indent(renderJobConfYaml(destination)))
+  if (output.isVerbose) {
+    output.print('The same for job_conf.xml:')
+    output.print(indent(renderJobConfXml(destination)))
+  }
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ')
+}
