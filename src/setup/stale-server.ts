@@ -41,7 +41,8 @@ export async function findUnread(
 export async function newerThanServer(paths: NodePaths, pid: number): Promise<string | undefined> {
   const startedMs = await startOf(pid)
   if (startedMs === undefined) return undefined
-  const nowMs = Date.now()
+  // File times are finer than this clock.
+  const nowMs = Date.now() + PRECISION_MS
   for (const path of [
     paths.appYml,
     paths.serverIni,
