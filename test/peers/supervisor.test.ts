@@ -7,6 +7,7 @@ import { applyPlan } from '../../src/setup/apply.js'
 import { readManifest } from '../../src/setup/manifest.js'
 import { makePlan } from '../../src/setup/plan.js'
 import { serviceControl } from '../../src/setup/service-control.js'
+import { programStatus } from '../../src/setup/services/supervisor.js'
 import { formerServiceStep } from '../../src/setup/steps/former-service.js'
 import { supervisorProgramStep } from '../../src/setup/steps/supervisor-program.js'
 import type { Answers, Plan, SetupContext } from '../../src/setup/types.js'
@@ -106,6 +107,9 @@ describe('a node as a program of Supervisor', needs(missing), () => {
     const context = await makeContext()
     await setUp(context, steps)
     await healthy(context)
+    // Only of a program that has been up for startsecs does Supervisor tell the pid.
+    const running = () => programStatus(supervisor.facts, context.paths.serviceName, signal)
+    await waitFor(async () => (await running())?.state === 'RUNNING', { what: 'RUNNING' })
     const appYml = await readFile(context.paths.appYml, 'utf8')
     await writeFile(context.paths.appYml, `${appYml}# changed\n`)
     expect(commandsOf(await setUp(await again(context), steps))).toEqual([
