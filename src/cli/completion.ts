@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander'
-import { SETUP_OPTIONS } from '../setup/options/index.js'
+import { SETUP_OPTIONS } from '../setup/answers/options/index.js'
 import { type ArgumentNode, type CommandNode, readCommandTree } from './command-tree.js'
 import { EXIT } from './exit-codes.js'
 import type { Finish } from './program.js'

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { renderErrorsPage, renderOptionsPage } from '../config/render-docs.js'
-import { renderSetupOptionsPage } from '../setup/render-options.js'
+import { renderSetupOptionsPage } from '../setup/answers/render-options.js'
 
 /** `npm run docs`: writes the pages that are made from tables. Run from the checkout, after the build. */
 async function writePages(): Promise<void> {

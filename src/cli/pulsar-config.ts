@@ -9,8 +9,8 @@ import {
   describeResult,
   describeStart,
   renderClassicFiles,
-} from '../setup/classic-config.js'
-import { writeClassicFiles } from '../setup/classic-write.js'
+} from '../setup/classic/classic-config.js'
+import { writeClassicFiles } from '../setup/classic/classic-write.js'
 import { EXIT } from './exit-codes.js'
 import { printError } from './print.js'
 import { parseArguments } from './pulsar-config/arguments.js'

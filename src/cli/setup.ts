@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
-import type { AnswerProblem, Given } from '../setup/given.js'
-import { type Flag, type OptionName, type SetupOption, variableOf } from '../setup/option.js'
-import { SETUP_OPTION_GROUPS } from '../setup/options/index.js'
+import type { AnswerProblem, Given } from '../setup/answers/given.js'
+import { type Flag, type OptionName, type SetupOption, variableOf } from '../setup/answers/option.js'
+import { SETUP_OPTION_GROUPS } from '../setup/answers/options/index.js'
 import type { Finish } from './program.js'
 
 /** What the command line of `magnetar setup` said. */

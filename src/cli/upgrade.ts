@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import type { Finish } from './program.js'
 
@@ -31,11 +30,6 @@ fails, the old release is put back and the service restarted with it. Jobs that 
 
 Exit codes: 0 done or nothing to do, 1 failed, 2 usage, 4 not permitted, 5 the job failed and the old release runs again,
 130 interrupted.`
-
-/** The root of the package that runs: a checkout, or a release in a prefix. Two levels up, also from dist/bundle. */
-export function packageRoot(): string {
-  return fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
-}
 
 /** Registers `magnetar upgrade` and `magnetar rollback`; what they do is loaded when they are called. */
 export function addUpgradeCommands(program: Command, finish: Finish): void {

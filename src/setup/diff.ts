@@ -1,6 +1,6 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff'
 import { quoteForShell } from '../lib/shell.js'
-import { hideSecrets } from './hide-secrets.js'
+import { hideSecrets } from './files/hide-secrets.js'
 import type { Change, FileChange, Owner, Plan } from './types.js'
 
 type Counted = Change['counts']

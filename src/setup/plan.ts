@@ -1,8 +1,8 @@
 import nodeFs from 'node:fs'
 import path from 'node:path'
 import { MagnetarError } from '../lib/errors.js'
-import { type AtEnd, refuseLinks } from './changes/place.js'
-import { planLeftovers } from './leftovers.js'
+import { type AtEnd, refuseLinks } from './apply/changes/place.js'
+import { planLeftovers } from './apply/leftovers.js'
 import type { Change, Conflict, ManagedFile, Manifest, Plan, SetupContext, Step } from './types.js'
 
 const MAY_END_IN: Readonly<Record<Change['kind'], AtEnd>> = {

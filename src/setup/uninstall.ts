@@ -1,14 +1,14 @@
 import { readdir } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { MagnetarError } from '../lib/errors.js'
-import { isLeftoverName } from './changes/names.js'
-import { planLeftovers } from './leftovers.js'
-import { readNodeAccess } from './node-access.js'
-import { isThere } from './present.js'
+import { isLeftoverName } from './apply/changes/names.js'
+import { planLeftovers } from './apply/leftovers.js'
 import { findExistingNode } from './probes/existing-node.js'
-import { findRunningJobs, type RunningJobs } from './running-jobs.js'
+import { isThere } from './release/present.js'
 import type { Change, Facts, Manifest, NodePaths, Plan, RemoveChange, Step } from './types.js'
-import { askHealth } from './wait-healthy.js'
+import { readNodeAccess } from './verify/node-access.js'
+import { findRunningJobs, type RunningJobs } from './verify/running-jobs.js'
+import { askHealth } from './verify/wait-healthy.js'
 
 export interface UninstallRequest {
   readonly paths: NodePaths

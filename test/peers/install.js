@@ -1,9 +1,9 @@
 /**
- * npm run peers: the real programs that test/peers talks to. Slurm, munge, Supervisor and tmux come from Debian (root is needed for that), Pulsar
- * from PyPI into .peers/venv. What is there already is left alone; when all is there, this ends in a moment.
+ * npm run peers: the real programs that test/peers talks to. Slurm, munge, Supervisor, tmux, OpenSSH and rsync come from Debian (root is
+ * needed for that), Pulsar from PyPI into .peers/venv. What is there already is left alone; when all is there, this ends in a moment.
  */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -20,6 +20,9 @@ const programs = [
   { program: 'munged', debian: 'munge' },
   { program: 'supervisord', debian: 'supervisor' },
   { program: 'tmux', debian: 'tmux' },
+  { program: 'sshd', debian: 'openssh-server' },
+  { program: 'ssh', debian: 'openssh-client' },
+  { program: 'rsync', debian: 'rsync' },
 ]
 
 try {
@@ -45,7 +48,7 @@ function installPackages(packages) {
     throw new Error(
       `Missing for the tests with real programs: ${list}\nInstall it as root, then run "npm run peers" again:\n` +
         `  apt-get update && apt-get install ${list}\n` +
-        '(on a system that is not Debian or Ubuntu: the packages which hold slurmctld, slurmd, sbatch, munged, supervisord and tmux)',
+        '(on a system that is not Debian or Ubuntu: the packages which hold slurmctld, slurmd, sbatch, munged, supervisord, tmux, sshd, ssh and rsync)',
     )
   }
   console.log(`Installing ${list} ...`)
@@ -55,6 +58,14 @@ function installPackages(packages) {
     ['install', '-y', '-qq', '--no-install-recommends', ...packages],
     `${list} could not be installed`,
   )
+  if (packages.includes('openssh-server')) switchOffSshd()
+}
+
+/** The tests start their own; that of the package would let others in from now on. */
+function switchOffSshd() {
+  if (!existsSync('/run/systemd/system')) return
+  for (const unit of ['ssh.socket', 'ssh.service', 'sshd.service'])
+    spawnSync('systemctl', ['disable', '--now', unit], { stdio: 'ignore', timeout: 60_000 })
 }
 
 function makeVenv(python) {

@@ -8,10 +8,10 @@ import { needs } from '../helpers/needs.js'
 import { waitFor } from '../helpers/wait-for.js'
 import { type BareHost, startBareHost } from './bare-host.js'
 import { findSlurm } from './find-slurm.js'
-import { findSupervisor } from './find-supervisor.js'
 import { missingForPrivateRoot } from './private-root.js'
+import { missingSupervisor } from './private-supervisor.js'
 
-const missing = missingForPrivateRoot() ?? findSlurm().missing ?? findSupervisor().missing
+const missing = missingForPrivateRoot() ?? findSlurm().missing ?? (await missingSupervisor())
 
 /** shared names of the rows: reference/exercise.md §1–§3. */
 describe('magnetar setup on a bare host, row by row of the exercise', needs(missing), () => {

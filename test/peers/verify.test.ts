@@ -3,7 +3,7 @@ import { chmodSync, chownSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { SetupContext } from '../../src/setup/types.js'
-import { verifyNode } from '../../src/setup/verify.js'
+import { verifyNode } from '../../src/setup/verify/verify.js'
 import { freePort } from '../helpers/free-port.js'
 import { needs } from '../helpers/needs.js'
 import { startServerProcess } from '../helpers/server-process.js'

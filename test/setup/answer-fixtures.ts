@@ -1,6 +1,6 @@
-import { AnswersError, type ResolveInput, resolveAnswers } from '../../src/setup/answers.js'
-import { type Given, NOTHING_GIVEN } from '../../src/setup/given.js'
-import type { Machine, OptionName } from '../../src/setup/option.js'
+import { AnswersError, type ResolveInput, resolveAnswers } from '../../src/setup/answers/answers.js'
+import { type Given, NOTHING_GIVEN } from '../../src/setup/answers/given.js'
+import type { Machine, OptionName } from '../../src/setup/answers/option.js'
 import type { AnswerKey, Facts, Manifest } from '../../src/setup/types.js'
 
 /** root on a Debian with Slurm and Supervisor; nothing is asked of this machine. */

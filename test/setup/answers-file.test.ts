@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { resolveAnswers } from '../../src/setup/answers.js'
-import { readAnswersFile, renderAnswersFile } from '../../src/setup/answers-file.js'
-import { fileKeyOf } from '../../src/setup/option.js'
-import { SETUP_OPTIONS } from '../../src/setup/options/index.js'
+import { resolveAnswers } from '../../src/setup/answers/answers.js'
+import { readAnswersFile, renderAnswersFile } from '../../src/setup/answers/answers-file.js'
+import { fileKeyOf } from '../../src/setup/answers/option.js'
+import { SETUP_OPTIONS } from '../../src/setup/answers/options/index.js'
 import { type Case, resolveCase, resolveInput, rootFacts, userFacts } from './answer-fixtures.js'
 
 const read = (text: string) => readAnswersFile(text, 'node.yml', '/srv/answers')

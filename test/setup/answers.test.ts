@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { AnswersError, draftAnswers, resolveAnswers } from '../../src/setup/answers.js'
-import { readEnvironment } from '../../src/setup/environment.js'
-import type { AnswerProblem } from '../../src/setup/given.js'
-import { type OptionName, VARIABLE_PREFIX, variableOf } from '../../src/setup/option.js'
-import { SETUP_OPTIONS } from '../../src/setup/options/index.js'
+import { AnswersError, draftAnswers, resolveAnswers } from '../../src/setup/answers/answers.js'
+import { readEnvironment } from '../../src/setup/answers/environment.js'
+import type { AnswerProblem } from '../../src/setup/answers/given.js'
+import { type OptionName, VARIABLE_PREFIX, variableOf } from '../../src/setup/answers/option.js'
+import { SETUP_OPTIONS } from '../../src/setup/answers/options/index.js'
 import { type Case, problemsOf, resolveCase, resolveInput, rootFacts, userFacts } from './answer-fixtures.js'
 
 describe('answers nobody gave', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { MagnetarError, toMagnetarError } from '../../src/lib/errors.js'
-import { applyError, nameChange } from '../../src/setup/apply-error.js'
-import { reasonOf } from '../../src/setup/apply-reason.js'
+import { applyError, nameChange } from '../../src/setup/apply/apply-error.js'
+import { reasonOf } from '../../src/setup/apply/apply-reason.js'
 import type { FileChange } from '../../src/setup/types.js'
 
 const change: FileChange = {

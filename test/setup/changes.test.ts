@@ -10,10 +10,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { ChangeTools, Undo } from '../../src/setup/changes/change-kind.js'
-import { applyChange } from '../../src/setup/changes/index.js'
-import { mountsIn } from '../../src/setup/changes/mounts.js'
-import { createTools } from '../../src/setup/changes/tools.js'
+import type { ChangeTools, Undo } from '../../src/setup/apply/changes/change-kind.js'
+import { applyChange } from '../../src/setup/apply/changes/index.js'
+import { mountsIn } from '../../src/setup/apply/changes/mounts.js'
+import { createTools } from '../../src/setup/apply/changes/tools.js'
 import type {
   Change,
   DirectoryChange,

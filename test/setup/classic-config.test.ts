@@ -5,7 +5,7 @@ import {
   describeResult,
   describeStart,
   renderClassicFiles,
-} from '../../src/setup/classic-config.js'
+} from '../../src/setup/classic/classic-config.js'
 
 const bare: ClassicOptions = {
   directory: '.',

@@ -13,8 +13,8 @@ import {
 } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { ClassicFile } from '../../src/setup/classic-config.js'
-import { writeClassicFiles } from '../../src/setup/classic-write.js'
+import type { ClassicFile } from '../../src/setup/classic/classic-config.js'
+import { writeClassicFiles } from '../../src/setup/classic/classic-write.js'
 import { needs } from '../helpers/needs.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 

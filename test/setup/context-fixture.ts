@@ -1,5 +1,5 @@
-import { applyPlan } from '../../src/setup/apply.js'
-import { ownershipOf } from '../../src/setup/ownership.js'
+import { ownershipOf } from '../../src/setup/accounts/ownership.js'
+import { applyPlan } from '../../src/setup/apply/apply.js'
 import { nodePaths } from '../../src/setup/paths.js'
 import { makePlan } from '../../src/setup/plan.js'
 import type {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { listPlan, renderDiff, summarizePlan } from '../../src/setup/diff.js'
-import { hideSecrets } from '../../src/setup/hide-secrets.js'
+import { hideSecrets } from '../../src/setup/files/hide-secrets.js'
 import type { Change, FileChange, Plan } from '../../src/setup/types.js'
 
 const owner = { user: 'pulsar', group: 'pulsar' }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fingerprint, isFingerprintOf } from '../../src/setup/fingerprint.js'
+import { fingerprint, isFingerprintOf } from '../../src/setup/files/fingerprint.js'
 import {
   type FoundValue,
   type KeyMerge,
@@ -7,7 +7,7 @@ import {
   mergeWhole,
   type WantedKey,
   type WholeMerge,
-} from '../../src/setup/managed-file.js'
+} from '../../src/setup/files/managed-file.js'
 
 const path = '/srv/pulsar/etc/server.ini'
 const print = (text: string): string => fingerprint(text, false)

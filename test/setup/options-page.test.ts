@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { SETUP_OPTIONS } from '../../src/setup/options/index.js'
-import { renderSetupOptionsPage } from '../../src/setup/render-options.js'
+import { SETUP_OPTIONS } from '../../src/setup/answers/options/index.js'
+import { renderSetupOptionsPage } from '../../src/setup/answers/render-options.js'
 
 it('docs/setup-options.md is what the option table gives', () => {
   const page = readFileSync(new URL('../../docs/setup-options.md', import.meta.url), 'utf8')

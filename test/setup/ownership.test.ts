@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type AccessMerge, mergeAccess, ownershipOf, type WantedAccess } from '../../src/setup/ownership.js'
+import {
+  type AccessMerge,
+  mergeAccess,
+  ownershipOf,
+  type WantedAccess,
+} from '../../src/setup/accounts/ownership.js'
 
 const server = { uid: 999, gid: 995 }
 const root = { isRoot: true }

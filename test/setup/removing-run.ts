@@ -4,8 +4,8 @@
  *     removing-run.js PREFIX PATH... [fail]
  */
 import { join } from 'node:path'
-import { applyPlan } from '../../src/setup/apply.js'
-import { ApplyError } from '../../src/setup/apply-error.js'
+import { applyPlan } from '../../src/setup/apply/apply.js'
+import { ApplyError } from '../../src/setup/apply/apply-error.js'
 import type { Change } from '../../src/setup/types.js'
 import { failingAfter } from './varied-plan.js'
 

@@ -4,15 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { parseIni, readIniSection } from '../../src/config/ini.js'
 import { createProblems } from '../../src/config/problems.js'
-import { renderAppYml } from '../../src/setup/render/app-yml.js'
-import { renderLocalEnv } from '../../src/setup/render/local-env.js'
-import { renderServerIni } from '../../src/setup/render/server-ini.js'
+import { renderAppYml } from '../../src/setup/files/render/app-yml.js'
+import { renderLocalEnv } from '../../src/setup/files/render/local-env.js'
+import { renderServerIni } from '../../src/setup/files/render/server-ini.js'
 import {
   escapeForSupervisor,
   prefixEnvironment,
   pulsarCommand,
   renderSupervisorConf,
-} from '../../src/setup/render/supervisor-conf.js'
+} from '../../src/setup/files/render/supervisor-conf.js'
 import { runCommand } from '../helpers/run-command.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { oddTokens } from './odd-tokens.js'

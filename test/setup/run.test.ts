@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { ApplyResult } from '../../src/setup/apply.js'
+import type { ApplyResult } from '../../src/setup/apply/apply.js'
 import {
   carryOut,
   type PreparedSetup,

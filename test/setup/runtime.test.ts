@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { InstallContext } from '../../src/setup/install.js'
+import type { InstallContext } from '../../src/setup/release/install.js'
 import { chooseRuntime, findChosenRuntime, type RuntimeChoice } from '../../src/setup/runtime/choose.js'
 import { findNpm, whyNotFetchable } from '../../src/setup/runtime/npm.js'
 import {

@@ -1,11 +1,18 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { FileState } from '../../src/setup/file-state.js'
+import type { FileState } from '../../src/setup/files/file-state.js'
+import {
+  type ProgramSituation,
+  planSupervisorCommands,
+} from '../../src/setup/services/supervisor-commands.js'
+import {
+  type ProgramFileState,
+  planProgramFile,
+  startsThisNode,
+} from '../../src/setup/services/supervisor-file.js'
 import { supervisorConfStep } from '../../src/setup/steps/supervisor-conf.js'
 import { removeProgram, supervisorProgramStep } from '../../src/setup/steps/supervisor-program.js'
-import { type ProgramSituation, planSupervisorCommands } from '../../src/setup/supervisor-commands.js'
-import { type ProgramFileState, planProgramFile, startsThisNode } from '../../src/setup/supervisor-file.js'
 import type { Answers, Change, Facts, Manifest, SetupContext } from '../../src/setup/types.js'
 import { needs } from '../helpers/needs.js'
 import { tempDirectory } from '../helpers/temp-directory.js'

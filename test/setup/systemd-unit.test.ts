@@ -4,14 +4,14 @@ import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { nodePaths } from '../../src/setup/paths.js'
 import type { UnitStatus } from '../../src/setup/services/systemd.js'
-import { planUnit, type SystemdUnitState } from '../../src/setup/steps/systemd-unit.js'
-import { inspectUnitNeeds, variantFor } from '../../src/setup/systemd-unit-needs.js'
+import { inspectUnitNeeds, variantFor } from '../../src/setup/services/systemd-unit-needs.js'
 import {
   readUnitTemplates,
   renderUnit,
   type UnitTemplates,
   type UnitWish,
-} from '../../src/setup/systemd-unit-text.js'
+} from '../../src/setup/services/systemd-unit-text.js'
+import { planUnit, type SystemdUnitState } from '../../src/setup/steps/systemd-unit.js'
 import type { Answers, Change, Manifest, SetupContext } from '../../src/setup/types.js'
 import { needs } from '../helpers/needs.js'
 import { tempDirectory } from '../helpers/temp-directory.js'

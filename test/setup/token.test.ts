@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { decideToken, readToken } from '../../src/setup/token.js'
+import { decideToken, readToken } from '../../src/setup/answers/token.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 
 const signal = AbortSignal.timeout(20_000)

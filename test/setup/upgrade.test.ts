@@ -10,11 +10,16 @@ import {
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { MagnetarError } from '../../src/lib/errors.js'
-import { applyPlan } from '../../src/setup/apply.js'
+import { applyPlan } from '../../src/setup/apply/apply.js'
 import { readManifest } from '../../src/setup/manifest.js'
-import { type MoveActions, type MoveStage, moveRelease } from '../../src/setup/move-release.js'
+import { type MoveActions, type MoveStage, moveRelease } from '../../src/setup/release/move-release.js'
+import {
+  planRollback,
+  planUpgrade,
+  resumeMove,
+  type UpgradeContext,
+} from '../../src/setup/release/upgrade.js'
 import type { Manifest, Plan } from '../../src/setup/types.js'
-import { planRollback, planUpgrade, resumeMove, type UpgradeContext } from '../../src/setup/upgrade.js'
 import { runCommand } from '../helpers/run-command.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { contextFor, writePackage } from './install-fixture.js'

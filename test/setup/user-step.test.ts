@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { checkExistingUser, planNewUser } from '../../src/setup/plan-user.js'
+import { checkExistingUser, planNewUser } from '../../src/setup/accounts/plan-user.js'
 import { type UserState, userStep } from '../../src/setup/steps/user.js'
 import type { AnswerKey, Answers, Change, StepPlan } from '../../src/setup/types.js'
 import { tempDirectory } from '../helpers/temp-directory.js'

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { chmod, lchown, lstat, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type ApplyOptions, type ApplyResult, applyPlan } from '../../src/setup/apply.js'
+import { type ApplyOptions, type ApplyResult, applyPlan } from '../../src/setup/apply/apply.js'
 import { defineStep } from '../../src/setup/define-step.js'
 import { readManifest, renderManifest } from '../../src/setup/manifest.js'
 import { makePlan } from '../../src/setup/plan.js'

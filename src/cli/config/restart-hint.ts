@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path'
 import { readManifest } from '../../setup/manifest.js'
 import { nodePaths } from '../../setup/paths.js'
 import { probeSupervisor } from '../../setup/probes/supervisor.js'
-import { serviceControl } from '../../setup/service-control.js'
+import { serviceControl } from '../../setup/services/service-control.js'
 
 const TIMEOUT_MS = 3000
 

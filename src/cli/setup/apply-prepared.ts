@@ -1,5 +1,5 @@
-import { nameChange } from '../../setup/apply-error.js'
-import type { AnswerLayers } from '../../setup/given.js'
+import type { AnswerLayers } from '../../setup/answers/given.js'
+import { nameChange } from '../../setup/apply/apply-error.js'
 import { carryOut, type PreparedSetup, type SetupEvent } from '../../setup/run.js'
 import { steps } from '../../setup/steps/index.js'
 import { EXIT } from '../exit-codes.js'

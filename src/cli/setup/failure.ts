@@ -1,5 +1,5 @@
 import { ERRORS, MagnetarError, messageOf } from '../../lib/errors.js'
-import { ApplyError } from '../../setup/apply-error.js'
+import { ApplyError } from '../../setup/apply/apply-error.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
 import { printError } from '../print.js'

@@ -1,10 +1,10 @@
 import { hostname } from 'node:os'
 import { renderJobConfXml, renderJobConfYaml, urlForGalaxy } from '../../galaxy/snippet.js'
 import { quoteForShell } from '../../lib/shell.js'
-import { isLoopback } from '../../setup/answer-rules.js'
-import { readNodeAccess } from '../../setup/node-access.js'
+import { isLoopback } from '../../setup/answers/answer-rules.js'
 import type { PreparedSetup } from '../../setup/run.js'
-import { serviceControl } from '../../setup/service-control.js'
+import { serviceControl } from '../../setup/services/service-control.js'
+import { readNodeAccess } from '../../setup/verify/node-access.js'
 import type { Output } from './output.js'
 
 /** What is left to people: starting a node without a service, the firewall, and the Galaxy server. */

@@ -1,5 +1,5 @@
-import type { OptionName } from '../../setup/option.js'
-import { setupOption } from '../../setup/options/index.js'
+import type { OptionName } from '../../setup/answers/option.js'
+import { setupOption } from '../../setup/answers/options/index.js'
 import { askInput } from '../prompts/input.js'
 import { ask } from '../prompts/outcome.js'
 import { askSelect, type Choice } from '../prompts/select.js'

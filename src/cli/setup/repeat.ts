@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import { quoteForShell } from '../../lib/shell.js'
-import type { AnswerLayers } from '../../setup/given.js'
-import { setupOption } from '../../setup/options/index.js'
+import type { AnswerLayers } from '../../setup/answers/given.js'
+import { setupOption } from '../../setup/answers/options/index.js'
 
 /** How this program is called here: the launcher of an installed node, the one of a clone, or just its name. */
 export function programName(argv: readonly string[] = process.argv, env = process.env): string {

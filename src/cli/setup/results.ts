@@ -1,5 +1,5 @@
-import type { ApplyResult } from '../../setup/apply.js'
-import type { AnswerLayers } from '../../setup/given.js'
+import type { AnswerLayers } from '../../setup/answers/given.js'
+import type { ApplyResult } from '../../setup/apply/apply.js'
 import type { PreparedSetup, SetupOutcome } from '../../setup/run.js'
 import { SIGNS } from '../palette.js'
 import type { Output } from './output.js'

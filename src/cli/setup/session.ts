@@ -1,6 +1,6 @@
-import { type Draft, draftAnswers, type ResolveInput } from '../../setup/answers.js'
-import { findGiven, type Given } from '../../setup/given.js'
-import type { OptionName } from '../../setup/option.js'
+import { type Draft, draftAnswers, type ResolveInput } from '../../setup/answers/answers.js'
+import { findGiven, type Given } from '../../setup/answers/given.js'
+import type { OptionName } from '../../setup/answers/option.js'
 
 /** What the wizard has been told so far, and what follows from it. */
 export interface Session {

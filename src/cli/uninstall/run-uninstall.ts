@@ -1,14 +1,14 @@
-import { createInterface } from 'node:readline/promises'
-import { type ApplyResult, applyPlan } from '../../setup/apply.js'
-import { ApplyError, nameChange } from '../../setup/apply-error.js'
+import { ownershipOf } from '../../setup/accounts/ownership.js'
+import { type ApplyResult, applyPlan } from '../../setup/apply/apply.js'
+import { ApplyError, nameChange } from '../../setup/apply/apply-error.js'
 import { listPlan, summarizePlan } from '../../setup/diff.js'
 import { gatherFacts } from '../../setup/facts.js'
 import { locateNode } from '../../setup/locate-node.js'
 import { lockNode } from '../../setup/lock.js'
-import { ownershipOf } from '../../setup/ownership.js'
 import { steps } from '../../setup/steps/index.js'
 import type { Facts, Manifest, NodePaths, Owner } from '../../setup/types.js'
 import { planUninstall, type UninstallPlan } from '../../setup/uninstall.js'
+import { confirm } from '../confirm.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
 import { SIGNS } from '../palette.js'
@@ -66,7 +66,7 @@ async function uninstall(line: UninstallCommandLine, node: Node, output: Output)
   showRemarks(plan, output)
   if (line.plan) return EXIT.ok
   if (!line.yes) {
-    const answer = await confirm(signal, output)
+    const answer = await confirm('Remove it? [y/N] ', signal, output)
     if (answer !== 'yes') return answer === 'no' ? EXIT.failed : EXIT.usage
   }
   const result = await carryOut(planned, node, output)
@@ -113,25 +113,6 @@ function showInterrupted({ done, cutOff, left }: ApplyResult, output: Output): v
   lines.push('The same command goes on from there.')
   output.warn(lines.join('\n'))
   output.event('result', { result: 'interrupted', done, cutOff, left })
-}
-
-async function confirm(signal: AbortSignal, output: Output): Promise<'yes' | 'no' | 'cannot ask'> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY || output.isJson) {
-    output.warn('magnetar: nothing was changed. Without a terminal nothing is asked: add --yes to do this.')
-    return 'cannot ask'
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  try {
-    // readline takes Ctrl-C for itself; at its end (Ctrl-D) nobody answers any more.
-    terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
-    const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
-    const answer = await Promise.race([terminal.question('Remove it? [y/N] ', { signal }), ended])
-    if (/^y(es)?$/i.test(answer.trim())) return 'yes'
-    output.say('Nothing was changed.')
-    return 'no'
-  } finally {
-    terminal.close()
-  }
 }
 
 function report(error: unknown, signal: AbortSignal, output: Output): number {

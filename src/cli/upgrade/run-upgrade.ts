@@ -1,28 +1,29 @@
 import { access, constants } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { MagnetarError } from '../../lib/errors.js'
+import { ownershipOf } from '../../setup/accounts/ownership.js'
 import { gatherFacts } from '../../setup/facts.js'
 import { locateNode } from '../../setup/locate-node.js'
 import { lockNode } from '../../setup/lock.js'
-import { createMoveActions, type NodeAnswers, readNodeAnswers } from '../../setup/move-actions.js'
-import { type MoveActions, moveRelease } from '../../setup/move-release.js'
-import { ownershipOf } from '../../setup/ownership.js'
 import { readPackageManifest } from '../../setup/release/closure.js'
-import type { Facts, Manifest, NodePaths } from '../../setup/types.js'
-import { isUnproved, markUnproved } from '../../setup/unproved.js'
+import { createMoveActions, type NodeAnswers, readNodeAnswers } from '../../setup/release/move-actions.js'
+import { type MoveActions, moveRelease } from '../../setup/release/move-release.js'
 import {
   planRollback,
   planUpgrade,
   type ReleaseMove,
   resumeMove,
   type UpgradeContext,
-} from '../../setup/upgrade.js'
+} from '../../setup/release/upgrade.js'
+import type { Facts, Manifest, NodePaths } from '../../setup/types.js'
+import { isUnproved, markUnproved } from '../../setup/verify/unproved.js'
+import { confirm } from '../confirm.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
+import { packageRoot } from '../package.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 import { createOutput, type Output } from '../setup/output.js'
-import { packageRoot, type UpgradeCommandLine } from '../upgrade.js'
-import { confirm } from './confirm.js'
+import type { UpgradeCommandLine } from '../upgrade.js'
 import { handOver } from './hand-over.js'
 import { createStages, showFailure, showMove, showNothingToDo, showResult } from './report.js'
 

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { chmod, copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MagnetarError } from '../../lib/errors.js'
-import { isThere } from '../present.js'
 import { findLoaded, type PackageManifest, placePackages } from './closure.js'
+import { isThere } from './present.js'
 
 export interface ReleaseFile {
   /** Relative to the release, with slashes. */

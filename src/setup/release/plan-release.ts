@@ -1,10 +1,9 @@
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { InstallContext } from '../install.js'
-import { isThere } from '../present.js'
 import type { Change, LinkChange, NodePaths, Owner, RemoveChange } from '../types.js'
 import { readPackageManifest } from './closure.js'
 import { copyRelease, digestFiles, listReleaseFiles, NODE_LINK, type ReleaseFile } from './contents.js'
+import type { InstallContext } from './install.js'
 import {
   type InstalledRelease,
   type InstalledReleases,
@@ -14,6 +13,7 @@ import {
   releaseTarget,
   runtimeTarget,
 } from './installed.js'
+import { isThere } from './present.js'
 
 const STEP = 'release'
 /** Besides the one that runs: what rollback can go to. */

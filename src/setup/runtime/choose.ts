@@ -1,9 +1,9 @@
 /** Which runtime the node gets, decided by looking only: what is there, what the answers say, whether the registry answers. */
 
 import { join } from 'node:path'
-import type { InstallContext } from '../install.js'
-import { isThere } from '../present.js'
+import type { InstallContext } from '../release/install.js'
 import { readReleases } from '../release/installed.js'
+import { isThere } from '../release/present.js'
 import type { RuntimeBuild } from './build.js'
 import { type InstalledRuntime, readRuntimes, runtimeBinary } from './installed.js'
 import { whyNotFetchable } from './npm.js'

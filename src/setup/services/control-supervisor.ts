@@ -1,8 +1,8 @@
 import { MagnetarError } from '../../lib/errors.js'
-import type { ServiceControl, ServiceStatus } from '../service-control.js'
 import type { NodePaths, SupervisorFacts } from '../types.js'
 import { runService, wordsOf } from './run-service.js'
 import { recentComplaints } from './server-log.js'
+import type { ServiceControl, ServiceStatus } from './service-control.js'
 import { serviceFailed } from './service-failed.js'
 import { type ProgramStatus, programStatus, supervisorctl } from './supervisor.js'
 

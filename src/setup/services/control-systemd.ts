@@ -1,7 +1,7 @@
-import type { ServiceControl, ServiceStatus } from '../service-control.js'
 import type { NodePaths } from '../types.js'
 import { runService, wordsOf } from './run-service.js'
 import { recentComplaints } from './server-log.js'
+import type { ServiceControl, ServiceStatus } from './service-control.js'
 import { serviceFailed } from './service-failed.js'
 import { type UnitStatus, unitOf, unitStatus } from './systemd.js'
 

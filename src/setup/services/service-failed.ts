@@ -1,5 +1,5 @@
 import { MagnetarError } from '../../lib/errors.js'
-import type { ServiceControl } from '../service-control.js'
+import type { ServiceControl } from './service-control.js'
 
 const INDENT = '    | '
 

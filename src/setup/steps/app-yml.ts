@@ -1,19 +1,19 @@
 import { renderYaml } from '../../config/edit/quote-yaml.js'
 import { editYaml, readYamlValue } from '../../config/edit/yaml.js'
+import { readToken } from '../answers/token.js'
+import { defineStep } from '../define-step.js'
 import {
   type AppKey,
   appYmlDialect,
   inShortWords,
   wantedManagerKeys,
   wantedNodeKeys,
-} from '../app-yml-keys.js'
-import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
-import { isEditRefused, mergeText } from '../config-text.js'
-import { defineStep } from '../define-step.js'
-import { furtherManagerOptions, furtherOptions } from '../further-options.js'
-import { findOtherManagers } from '../other-managers.js'
-import { renderAppYml } from '../render/app-yml.js'
-import { readToken } from '../token.js'
+} from '../files/app-yml-keys.js'
+import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../files/config-file.js'
+import { isEditRefused, mergeText } from '../files/config-text.js'
+import { furtherManagerOptions, furtherOptions } from '../files/further-options.js'
+import { findOtherManagers } from '../files/other-managers.js'
+import { renderAppYml } from '../files/render/app-yml.js'
 import { type Conflict, isExplicit, type SetupContext } from '../types.js'
 
 interface State {

@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path'
+import { type DirectoryState, readDirectoryState } from '../accounts/directory-state.js'
+import { type NodeAccounts, nodeAccounts } from '../accounts/node-accounts.js'
+import { formatMode, mergeAccess, ownersAreFromLastSetup, ownershipOf } from '../accounts/ownership.js'
+import { directoriesToRemove } from '../accounts/remove-directories.js'
 import { defineStep } from '../define-step.js'
-import { type DirectoryState, readDirectoryState } from '../directory-state.js'
-import { type NodeAccounts, nodeAccounts } from '../node-accounts.js'
-import { formatMode, mergeAccess, ownersAreFromLastSetup, ownershipOf } from '../ownership.js'
-import { directoriesToRemove } from '../remove-directories.js'
 import type { Conflict, DirectoryChange, Owner, SetupContext, StepPlan } from '../types.js'
 
 interface WantedDirectory {

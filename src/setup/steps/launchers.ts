@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { errnoOf, MagnetarError } from '../../lib/errors.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { defineStep } from '../define-step.js'
-import { fingerprint } from '../fingerprint.js'
-import { mergeWhole } from '../managed-file.js'
-import { isLinkTo, isThere } from '../present.js'
+import { fingerprint } from '../files/fingerprint.js'
+import { mergeWhole } from '../files/managed-file.js'
 import { COMMANDS } from '../release/contents.js'
+import { isLinkTo, isThere } from '../release/present.js'
 import type {
   Change,
   Conflict,

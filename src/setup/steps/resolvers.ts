@@ -1,6 +1,6 @@
-import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
 import { defineStep } from '../define-step.js'
-import { mergeWhole } from '../managed-file.js'
+import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../files/config-file.js'
+import { mergeWhole } from '../files/managed-file.js'
 import { type ModuleSystem, probeModules } from '../probes/modules.js'
 import { type DependencyChoice, isExplicit } from '../types.js'
 

@@ -2,18 +2,18 @@ import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { errnoOf, MagnetarError } from '../../lib/errors.js'
 import { defineStep } from '../define-step.js'
-import { readFileState } from '../file-state.js'
-import { planServiceFileRemoval } from '../service-file.js'
+import { readFileState } from '../files/file-state.js'
+import { planServiceFileRemoval } from '../services/service-file.js'
+import { findUnread, type Unread } from '../services/stale-server.js'
 import { pendingChange, programStatus, supervisorctl } from '../services/supervisor.js'
-import { findUnread, type Unread } from '../stale-server.js'
-import { planSupervisorCommands } from '../supervisor-commands.js'
+import { planSupervisorCommands } from '../services/supervisor-commands.js'
 import {
   PROGRAM_FILE,
   type ProgramFileState,
   planProgramFile,
   programFile,
   startsThisNode,
-} from '../supervisor-file.js'
+} from '../services/supervisor-file.js'
 import type {
   Change,
   CommandChange,

@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
-import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../config-file.js'
 import { defineStep } from '../define-step.js'
-import { mergeWhole } from '../managed-file.js'
+import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../files/config-file.js'
+import { mergeWhole } from '../files/managed-file.js'
 import { isExplicit, type SetupContext } from '../types.js'
 
 interface State {

@@ -8,8 +8,8 @@ import {
   type User,
 } from '../../lib/accounts.js'
 import { findProgram } from '../../lib/find-program.js'
+import { checkExistingUser, planNewUser, USER_STEP } from '../accounts/plan-user.js'
 import { defineStep } from '../define-step.js'
-import { checkExistingUser, planNewUser, USER_STEP } from '../plan-user.js'
 import type { Change, RemoveContext, SetupContext } from '../types.js'
 
 export interface UserState {

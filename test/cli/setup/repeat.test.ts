@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { programName, sameCommand } from '../../../src/cli/setup/repeat.js'
-import { type Given, NOTHING_GIVEN } from '../../../src/setup/given.js'
-import type { OptionName } from '../../../src/setup/option.js'
+import { type Given, NOTHING_GIVEN } from '../../../src/setup/answers/given.js'
+import type { OptionName } from '../../../src/setup/answers/option.js'
 
 const told = (values: Partial<Record<OptionName, string>>) => ({
   ...NOTHING_GIVEN,

@@ -189,7 +189,7 @@ describe('the help of magnetar setup', () => {
     const { stdout, exitCode } = await runSetup(['--help'])
     expect(exitCode).toBe(0)
     expect(stdout).toMatch(/^Examples:\n {2}magnetar setup /)
-    const { SETUP_OPTIONS } = await import('../../../src/setup/options/index.js')
+    const { SETUP_OPTIONS } = await import('../../../src/setup/answers/options/index.js')
     for (const { flag } of SETUP_OPTIONS.flatMap(({ flags }) => flags))
       expect(stdout).toMatch(new RegExp(`^  ${flag}( |$)`, 'm'))
     expect(stdout).toMatch(/Exit codes: 0 .* 130 interrupted/s)

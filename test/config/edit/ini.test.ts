@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { editIni, readIniValue } from '../../../src/config/edit/ini.js'
 import { MagnetarError } from '../../../src/lib/errors.js'
-import { renderServerIni } from '../../../src/setup/render/server-ini.js'
+import { renderServerIni } from '../../../src/setup/files/render/server-ini.js'
 import { createRandom, type Random } from './random.js'
 
 function edit(text: string, name: string, value: string | undefined): string {

@@ -1,4 +1,4 @@
-import { describeSlurm } from '../../../setup/options/jobs.js'
+import { describeSlurm } from '../../../setup/answers/options/jobs.js'
 import { inputFor, type Question, selectFor } from '../question.js'
 
 export const jobQuestions: readonly Question[] = [

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
-import { isLoopback } from '../../../setup/answer-rules.js'
-import type { OptionName } from '../../../setup/option.js'
+import { isLoopback } from '../../../setup/answers/answer-rules.js'
+import type { OptionName } from '../../../setup/answers/option.js'
 import { inputFor, type Preset, pick, type Question } from '../question.js'
 import type { Session } from '../session.js'
 

@@ -1,0 +1,166 @@
+import { messageOf } from '../../lib/errors.js'
+import { quoteForShell } from '../../lib/shell.js'
+import {
+  CheckFailed,
+  type CheckStage,
+  followJob,
+  type QueueReason,
+  type StatusDocument,
+} from './check-follow.js'
+import type { NodeClient, NodeRequest } from './node-client.js'
+
+export interface CheckReport {
+  /** submitted, queued, running, complete: as they were seen. */
+  readonly states: readonly string[]
+  /** From the submit to the end. */
+  readonly ms: number
+  /** The host that the job ran on. */
+  readonly node: string
+  /** Cores that the job was given (GALAXY_SLOTS). */
+  readonly slots: string
+  /** What was sent with the job, as it came back. */
+  readonly greeting: string
+}
+
+export interface CheckOptions {
+  readonly client: NodeClient
+  readonly signal: AbortSignal
+  /** At each change of state. */
+  readonly onStatus?: (status: string) => void
+  /** How long it may wait for a place to run, and then run. Default: two minutes, one minute. */
+  readonly queueLimitMs?: number
+  readonly runLimitMs?: number
+  /** Asked while the job waits: after five seconds, or `whyAfterMs`, and again and again. */
+  readonly whyQueued?: (jobId: string, signal: AbortSignal) => Promise<QueueReason | undefined>
+  readonly whyAfterMs?: number
+  /** How long the job takes on purpose, so that its running can be seen. Default 0.2. */
+  readonly seconds?: number
+}
+
+const QUEUE_LIMIT_MS = 120_000
+const RUN_LIMIT_MS = 60_000
+const CLEAN_LIMIT_MS = 10_000
+const MAX_PROBLEM = 500
+const GREETING = 'Hello from Galaxy'
+
+interface SetUpJob {
+  readonly job_id: string
+  readonly inputs_directory: string
+  readonly outputs_directory: string
+}
+
+/**
+ * Sends one real job through a node, as a client would: set up, upload, submit, watch, fetch, clean. It is removed again
+ * whatever happens.
+ * @throws CheckFailed with the stage; the signal's reason when aborted
+ */
+export async function runCheckJob(options: CheckOptions): Promise<CheckReport> {
+  const { client, signal } = options
+  const states: string[] = []
+  let stage: CheckStage = 'connect'
+  let jobId: string | undefined
+  const call = async (
+    method: string,
+    route: string,
+    request: Omit<NodeRequest, 'signal'> = {},
+  ): Promise<string> => {
+    const { status, text } = await client.call(method, route, { ...request, signal })
+    if (status === 200) return text
+    throw new CheckFailed(status === 401 ? 'token' : stage, `${readError(text)} (status ${status})`, states)
+  }
+  const note = (status: string): void => {
+    states.push(status)
+    options.onStatus?.(status)
+  }
+  try {
+    await call('GET', 'healthz')
+    stage = 'setup'
+    jobId = `magnetar-check-${Date.now()}-${process.pid}`
+    const job = JSON.parse(await call('POST', 'jobs', { query: { job_id: jobId } })) as SetUpJob
+    // With `assign_ids: uuid` the node chooses.
+    jobId = job.job_id
+    stage = 'upload'
+    await call('POST', `jobs/${jobId}/files`, { query: { name: 'greeting', type: 'input' }, body: GREETING })
+    stage = 'submit'
+    const startedMs = performance.now()
+    await call('POST', `jobs/${jobId}/submit`, {
+      query: { command_line: commandOf(job, options.seconds ?? 0.2) },
+    })
+    note('submitted')
+    stage = 'queue'
+    const ended = await follow(options, jobId, call, note)
+    const ms = Math.round(performance.now() - startedMs)
+    stage = 'run'
+    if (ended.status !== 'complete' || ended.returncode !== 0)
+      throw new CheckFailed(stage, describeEnd(ended), states)
+    stage = 'output'
+    const output = await call('GET', `jobs/${jobId}/files`, { query: { name: 'answer', type: 'output' } })
+    const [greeting = '', node = '', slots = ''] = output.split('\n')
+    if (greeting !== GREETING || node === '')
+      throw new CheckFailed(stage, `it came back as ${JSON.stringify(output.slice(0, MAX_PROBLEM))}`, states)
+    stage = 'clean'
+    await call('DELETE', `jobs/${jobId}`)
+    jobId = undefined
+    return { states, ms, node, slots, greeting }
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    throw error instanceof CheckFailed
+      ? new CheckFailed(error.stage, error.message, states, error)
+      : new CheckFailed(stage, messageOf(error), states, error)
+  } finally {
+    if (jobId !== undefined) await removeJob(client, jobId)
+  }
+}
+
+function follow(
+  options: CheckOptions,
+  jobId: string,
+  call: (method: string, route: string) => Promise<string>,
+  note: (status: string) => void,
+): Promise<StatusDocument> {
+  const { signal, queueLimitMs = QUEUE_LIMIT_MS, runLimitMs = RUN_LIMIT_MS, whyQueued, whyAfterMs } = options
+  return followJob({
+    ask: async () => JSON.parse(await call('GET', `jobs/${jobId}/status`)) as StatusDocument,
+    onStatus: note,
+    signal,
+    queueLimitMs,
+    runLimitMs,
+    whyAfterMs,
+    ...(whyQueued ? { whyQueued: () => whyQueued(jobId, signal) } : {}),
+  })
+}
+
+function commandOf(job: SetUpJob, seconds: number): string {
+  const input = quoteForShell(`${job.inputs_directory}/greeting`)
+  const output = quoteForShell(`${job.outputs_directory}/answer`)
+  return `sleep ${seconds} && { cat ${input} && echo && uname -n && echo "$GALAXY_SLOTS"; } > ${output}`
+}
+
+function describeEnd({ status, returncode, stderr }: StatusDocument): string {
+  const end = status === 'complete' ? `it ended with return code ${returncode}` : `it ended as ${status}`
+  const said = (stderr ?? '').trim().slice(-MAX_PROBLEM)
+  return said === '' ? end : `${end}: ${said}`
+}
+
+/** With a time of its own: also after Ctrl-C nothing of the job is to stay. */
+async function removeJob(client: NodeClient, jobId: string): Promise<void> {
+  const signal = AbortSignal.timeout(CLEAN_LIMIT_MS)
+  for (const [method, route] of [
+    ['PUT', `jobs/${jobId}/cancel`],
+    ['DELETE', `jobs/${jobId}`],
+  ] as const) {
+    // What failed before is what counts.
+    await client.call(method, route, { signal }).catch(() => {})
+  }
+}
+
+/** The sentence of an error answer: JSON of this server, or whatever another sends. */
+function readError(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown }
+    if (typeof error === 'string') return error
+  } catch {
+    // Text, then.
+  }
+  return text.trim().slice(0, MAX_PROBLEM) || 'an empty answer'
+}
