@@ -261,7 +261,7 @@ describe('magnetar setup on a bare host, row by row of the exercise', needs(miss
 
   it('stops at once when Supervisor stops it, and leaves no process', async () => {
     expect(await text('supervisorctl', 'stop', 'pulsar')).toBe('pulsar: stopped\n')
-    expect(await text('sh', '-c', 'pgrep -u pulsar || echo none')).toBe('none\n')
+    expect(await text('sh', '-c', 'pgrep -u pulsar --ns $$ --nslist mnt || echo none')).toBe('none\n')
   })
 
   it('is removed by uninstall, with the user when asked to', async () => {
