@@ -70,7 +70,7 @@ export async function setUpTryNode(directory: string, signal: AbortSignal): Prom
       signal,
     }
     const plan = await makePlan(context, STEPS)
-    const files = { manifestFile: paths.manifest, manifestOwner: undefined }
+    const files = { manifestFile: paths.manifest }
     await applyPlan(plan, { prefix: directory, ...files, keep: false, signal })
     const tokenFile = path.join(paths.etc, 'token')
     await writeFileAtomically(tokenFile, `${token}\n`, { mode: 0o600, signal })

@@ -15,6 +15,8 @@ export interface CommandOptions {
   readonly signal?: AbortSignal
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
+  /** Runs it as this user and group, without others; only for root. */
+  readonly runAs?: { readonly uid: number; readonly gid: number }
   /** Kept of each stream; the rest is read and dropped (`truncated`). Default 1 MiB. */
   readonly maxOutputBytes?: number
   /** Written to standard input; without it the command reads /dev/null. */
@@ -61,8 +63,8 @@ export function runCommand(
     let child: ChildProcess
     try {
       const stdin = options.input === undefined ? 'ignore' : 'pipe'
-      const { cwd, env } = options
-      child = spawn(file, args, { detached: true, cwd, env, stdio: [stdin, 'pipe', 'pipe'] })
+      const { cwd, env, runAs } = options
+      child = spawn(file, args, { detached: true, cwd, env, ...runAs, stdio: [stdin, 'pipe', 'pipe'] })
     } catch (error) {
       return reject(notStarted(file, options.cwd, error))
     }

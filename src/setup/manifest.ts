@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { z } from 'zod'
 import { errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
 import type { Manifest, NodePaths } from './types.js'
@@ -26,18 +27,39 @@ export async function readManifest(paths: Pick<NodePaths, 'manifest'>): Promise<
   return text === undefined ? undefined : parseManifest(text, paths.manifest)
 }
 
-/** The text of the manifest; undefined: there is none. Errors: NOT_PERMITTED, or the system's. */
+/**
+ * The text of the manifest; undefined: there is none. Root believes only what root wrote: the directory belongs to the node's user, and
+ * what stands here says, for one, which user may be removed. Errors: SETUP_CONFLICT, NOT_PERMITTED, or the system's.
+ */
 export async function readManifestText(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8')
+    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const { uid } = await handle.stat()
+      if (process.getuid?.() === 0 && uid !== 0) throw notOfRoot(file, uid)
+      return await handle.readFile('utf8')
+    } finally {
+      await handle.close()
+    }
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
+    if (errno === 'ELOOP') throw broken(file, 'it is a symbolic link')
     if (errno !== 'EACCES') throw error
     throw new MagnetarError('NOT_PERMITTED', `${file}, which tells what setup did here, cannot be read`, {
       cause: error,
     })
   }
+}
+
+function notOfRoot(file: string, uid: number): MagnetarError {
+  return new MagnetarError(
+    'SETUP_CONFLICT',
+    `${file} belongs to the user with the number ${uid}, so root did not write it, and it is not believed`,
+    {
+      fix: `A node that was set up without root is changed as that user. Else look at the file, and if it is right: chown root:root ${file}`,
+    },
+  )
 }
 
 /** Errors as readManifest. */

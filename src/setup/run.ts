@@ -1,10 +1,10 @@
-import { messageOf } from '../lib/errors.js'
-import { ownershipOf } from './accounts/ownership.js'
+import { MagnetarError, messageOf } from '../lib/errors.js'
 import { type Resolved, type ResolveInput, resolveAnswers } from './answers/answers.js'
 import { type DecidedToken, decideToken } from './answers/token.js'
 import { type ApplyEvent, type ApplyResult, applyPlan } from './apply/apply.js'
 import { nodePaths } from './paths.js'
 import { makePlan } from './plan.js'
+import { newerRelease } from './release/newer.js'
 import { serviceControl } from './services/service-control.js'
 import { steps } from './steps/index.js'
 import { isExplicit, type Plan, type SetupContext, type Step } from './types.js'
@@ -57,6 +57,7 @@ export async function prepareSetup(request: SetupRequest, parts = PARTS): Promis
   await request.lock?.(answers.prefix)
   const paths = nodePaths(answers.prefix, answers.instance)
   const token = request.token ?? (await decideToken(given, paths, signal))
+  const newer = await newerRelease(paths, request.source)
   const context: SetupContext = {
     answers,
     sources,
@@ -65,10 +66,21 @@ export async function prepareSetup(request: SetupRequest, parts = PARTS): Promis
     manifest,
     token: token.token,
     force: input.force,
-    source: request.source,
+    source: newer ?? request.source,
     signal,
   }
-  return { resolved, context, token, plan: await parts.makePlan(context, parts.steps) }
+  const plan = await parts.makePlan(context, parts.steps)
+  if (newer === undefined) return { resolved, context, token, plan }
+  const note = `${paths.prefix} runs ${newer.version}, newer than this ${request.source.version}: kept; magnetar rollback or upgrade --to changes it`
+  return { resolved, context, token, plan: { ...plan, notes: [note, ...plan.notes] } }
+}
+
+/** Before anything is changed. @throws MagnetarError SETUP_CONFLICT with all that keeps the node from ever working */
+export function refuseBlocked({ conflicts }: Plan): void {
+  const messages = conflicts.flatMap(({ blocking, message }) => (blocking ? [message] : []))
+  if (messages.length === 0) return
+  const fix = 'Nothing was changed. Do what is said above, or change the answers, then run the command again.'
+  throw new MagnetarError('SETUP_CONFLICT', messages.join('\n'), { fix })
 }
 
 /** What happens while a plan is carried out. */
@@ -92,7 +104,7 @@ export interface SetupOutcome {
 /**
  * Applies the plan, waits until the service answers, and sends a job through the node: when anything was changed, when the last such
  * job did not go through, and when --verify asks for it.
- * @throws ApplyError, SERVICE_FAILED, VERIFY_FAILED
+ * @throws SETUP_CONFLICT before anything is changed; ApplyError, SERVICE_FAILED, VERIFY_FAILED
  */
 export async function carryOut(
   { context, plan, resolved }: PreparedSetup,
@@ -101,10 +113,10 @@ export async function carryOut(
 ): Promise<SetupOutcome> {
   const { answers, facts, paths, signal, sources } = context
   const { onEvent } = options
+  refuseBlocked(plan)
   const applied = await parts.applyPlan(plan, {
     prefix: paths.prefix,
     manifestFile: paths.manifest,
-    manifestOwner: ownershipOf(answers, facts.account).code,
     keep: options.keep,
     signal,
     onEvent: ({ type, ...event }) => onEvent({ type: 'change', state: type, ...event }),

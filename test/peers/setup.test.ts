@@ -264,6 +264,39 @@ describe('magnetar setup on a bare host, row by row of the exercise', needs(miss
     expect(await text('sh', '-c', 'pgrep -u pulsar --ns $$ --nslist mnt || echo none')).toBe('none\n')
   })
 
+  it('believes no record that the user of the node forged', async () => {
+    await host.root.run(['cp', '-p', '/srv/pulsar/lib/setup.json', '/root/setup.json'])
+    const forge =
+      'sed s/pulsar/daemon/g /srv/pulsar/lib/setup.json > /tmp/forged && mv -f /tmp/forged /srv/pulsar/lib/setup.json'
+    const asPulsar = [
+      'setpriv',
+      '--reuid',
+      'pulsar',
+      '--regid',
+      'pulsar',
+      '--clear-groups',
+      'sh',
+      '-c',
+      forge,
+    ]
+    expect((await host.root.run(asPulsar)).code).toBe(0)
+    for (const command of [
+      ['setup', '--check'],
+      ['uninstall', '--purge'],
+    ]) {
+      const tried = await host.root.run([
+        process.execPath,
+        resolve('bin', 'magnetar.js'),
+        ...command,
+        '--yes',
+      ])
+      expect(tried.code).toBe(1)
+      expect(tried.stderr).toContain('root did not write it')
+    }
+    expect((await host.root.run(['getent', 'passwd', 'daemon'])).code).toBe(0)
+    await host.root.run(['mv', '/root/setup.json', '/srv/pulsar/lib/setup.json'])
+  })
+
   it('is removed by uninstall, with the user when asked to', async () => {
     const uninstall = (...args: string[]) =>
       host.root.run([process.execPath, resolve('bin', 'magnetar.js'), 'uninstall', '--yes', ...args], {

@@ -123,7 +123,7 @@ describe('a node as a program of Supervisor', needs(missing), () => {
     const context = await makeContext()
     const full = await makePlan(context, steps)
     const files = { ...full, changes: full.changes.filter(({ kind }) => kind !== 'command') }
-    const options = { prefix: context.paths.prefix, manifestFile: undefined, manifestOwner: undefined }
+    const options = { prefix: context.paths.prefix, manifestFile: undefined }
     await applyPlan(files, { ...options, keep: false, signal })
     const next = await setUp(context, steps)
     expect(commandsOf(next)).toEqual([`update ${context.paths.serviceName}`])
@@ -234,7 +234,6 @@ describe('a node as a program of Supervisor', needs(missing), () => {
     await applyPlan(plan, {
       prefix: paths.prefix,
       manifestFile,
-      manifestOwner: undefined,
       keep: false,
       signal,
     })

@@ -1,4 +1,3 @@
-import { ownershipOf } from '../../src/setup/accounts/ownership.js'
 import { applyPlan } from '../../src/setup/apply/apply.js'
 import { nodePaths } from '../../src/setup/paths.js'
 import { makePlan } from '../../src/setup/plan.js'
@@ -83,12 +82,11 @@ export function contextFor(given: ContextCase): SetupContext {
 
 /** Plans, applies and remembers, as a setup with these steps does. */
 export async function setUp(context: SetupContext, steps: readonly Step[]): Promise<Plan> {
-  const { answers, facts, paths, signal } = context
+  const { paths, signal } = context
   const plan = await makePlan(context, steps)
   await applyPlan(plan, {
     prefix: paths.prefix,
     manifestFile: paths.manifest,
-    manifestOwner: ownershipOf(answers, facts.account).code,
     keep: false,
     signal,
   })

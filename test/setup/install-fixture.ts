@@ -121,7 +121,7 @@ export async function applyChanges(
   const manifest = { version: 1, answers: {}, files: {}, madeUser: false } as const
   const { interrupted } = await applyPlan(
     { changes, conflicts: [], notes: [], manifest },
-    { prefix, manifestFile: undefined, manifestOwner: undefined, keep: false, signal },
+    { prefix, manifestFile: undefined, keep: false, signal },
   )
   if (interrupted) throw signal.reason
 }

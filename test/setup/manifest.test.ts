@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { chownSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseManifest, readManifest, renderManifest } from '../../src/setup/manifest.js'
 import type { Manifest } from '../../src/setup/types.js'
+import { needs } from '../helpers/needs.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 
 const digest = '0123456789abcdef'.repeat(4)
@@ -60,5 +61,38 @@ describe('the manifest', () => {
       expect.objectContaining({ message: expect.stringContaining('/srv/pulsar/lib/setup.json') }),
     )
     expect(read).toThrow(expect.objectContaining({ fix: expect.stringMatching(/release|mv/) }))
+  })
+})
+
+describe('what root believes', () => {
+  const isRoot = process.getuid?.() === 0
+
+  it(
+    'is only a manifest that root wrote: the user of the node owns its directory',
+    needs(isRoot ? undefined : 'not root'),
+    async () => {
+      const file = join(await tempDirectory(), 'setup.json')
+      writeFileSync(
+        file,
+        renderManifest({ version: 1, answers: { user: 'victim' }, files: {}, madeUser: true }),
+      )
+      expect((await readManifest({ manifest: file }))?.madeUser).toBe(true)
+      chownSync(file, 65534, 65534)
+      await expect(readManifest({ manifest: file })).rejects.toMatchObject({
+        code: 'SETUP_CONFLICT',
+        fix: expect.stringContaining(`chown root:root ${file}`),
+      })
+    },
+  )
+
+  it('is no link to another file', async () => {
+    const directory = await tempDirectory()
+    const file = join(directory, 'setup.json')
+    writeFileSync(
+      join(directory, 'other'),
+      renderManifest({ version: 1, answers: {}, files: {}, madeUser: true }),
+    )
+    symlinkSync('other', file)
+    await expect(readManifest({ manifest: file })).rejects.toMatchObject({ code: 'SETUP_CONFLICT' })
   })
 })

@@ -18,7 +18,7 @@ const changes = rest.slice(0, fail ? -1 : undefined).map((name): Change => {
 const manifest = { version: 1, answers: {}, files: {}, madeUser: false } as const
 const plan = { changes, conflicts: [], notes: [], manifest }
 const signal = new AbortController().signal
-const options = { prefix, manifestFile: undefined, manifestOwner: undefined, keep: false, signal }
+const options = { prefix, manifestFile: undefined, keep: false, signal }
 const said = await applyPlan(fail ? failingAfter(plan, changes.length) : plan, options).then(
   ({ warnings }) => ['done', ...warnings].join('\n'),
   (error: unknown) => {

@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -25,6 +28,7 @@ import {
 import { askNode } from '../../src/setup/runtime/program.js'
 import { inspectTarball } from '../../src/setup/runtime/tarball.js'
 import { planRuntime } from '../../src/setup/steps/runtime.js'
+import { needs } from '../helpers/needs.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { waitFor } from '../helpers/wait-for.js'
 import {
@@ -430,6 +434,26 @@ describe('the runtime from a tarball', () => {
       /holds no Node.js as npm or nodejs.org pack it/,
     )
   })
+})
+
+describe('a program that somebody else could replace', () => {
+  it(
+    'is run with his rights by root, not with root’s',
+    needs(process.getuid?.() === 0 ? undefined : 'not root'),
+    async () => {
+      const directory = await tempDirectory()
+      chmodSync(directory, 0o755)
+      const owned = join(directory, 'owned')
+      mkdirSync(owned)
+      const told = join(owned, 'told')
+      writeFileSync(join(owned, 'node'), `#!/bin/sh\nid -u > ${told}\nexec ${process.execPath} "$@"\n`, {
+        mode: 0o755,
+      })
+      chownSync(owned, 65534, 65534)
+      await askNode(join(owned, 'node'), new AbortController().signal)
+      expect(readFileSync(told, 'utf8')).toBe('65534\n')
+    },
+  )
 })
 
 describe('a runtime that is there', () => {

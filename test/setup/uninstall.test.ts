@@ -56,7 +56,6 @@ async function carryOut({ paths }: SetupContext, planned: UninstallPlan, at = si
   await applyPlan(planned.plan, {
     prefix: paths.prefix,
     manifestFile: planned.manifestFile,
-    manifestOwner: undefined,
     keep: false,
     signal: at,
   })
@@ -129,7 +128,6 @@ describe('uninstall', () => {
     await applyPlan(planned.plan, {
       prefix: context.paths.prefix,
       manifestFile: undefined,
-      manifestOwner: undefined,
       keep: false,
       signal: controller.signal,
       onEvent: ({ type }) => {

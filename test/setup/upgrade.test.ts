@@ -82,7 +82,6 @@ function actionsThat(
         const { interrupted } = await applyPlan(plan, {
           prefix,
           manifestFile: context.paths.manifest,
-          manifestOwner: undefined,
           keep: false,
           signal,
         })
@@ -216,7 +215,6 @@ describe('an upgrade', () => {
         const { interrupted } = await applyPlan(plan, {
           prefix,
           manifestFile: context.paths.manifest,
-          manifestOwner: undefined,
           keep: false,
           signal,
           onEvent({ type, change }) {

@@ -130,7 +130,6 @@ export function apply(root: string, wanted: Plan, more: Partial<ApplyOptions> = 
   return applyPlan(wanted, {
     prefix,
     manifestFile: join(prefix, 'lib', 'setup.json'),
-    manifestOwner: owner,
     keep: false,
     signal: new AbortController().signal,
     ...more,

@@ -1,4 +1,3 @@
-import { ownershipOf } from '../../setup/accounts/ownership.js'
 import { type ApplyResult, applyPlan } from '../../setup/apply/apply.js'
 import { ApplyError, nameChange } from '../../setup/apply/apply-error.js'
 import { listPlan, summarizePlan } from '../../setup/diff.js'
@@ -6,7 +5,7 @@ import { gatherFacts } from '../../setup/facts.js'
 import { locateNode } from '../../setup/locate-node.js'
 import { lockNode } from '../../setup/lock.js'
 import { steps } from '../../setup/steps/index.js'
-import type { Facts, Manifest, NodePaths, Owner } from '../../setup/types.js'
+import type { Facts, Manifest, NodePaths } from '../../setup/types.js'
 import { planUninstall, type UninstallPlan } from '../../setup/uninstall.js'
 import { confirm } from '../confirm.js'
 import { exitCodeOf } from '../exit-code-of.js'
@@ -84,7 +83,6 @@ function carryOut({ plan, manifestFile }: UninstallPlan, node: Node, output: Out
   return applyPlan(plan, {
     prefix: node.paths.prefix,
     manifestFile,
-    manifestOwner: manifestOwner(node),
     keep: false,
     signal: node.signal,
     onEvent: ({ type, change, index, total, ms, text }) => {
@@ -95,13 +93,6 @@ function carryOut({ plan, manifestFile }: UninstallPlan, node: Node, output: Out
       if (type === 'undo-done') output.say(`  undone: ${change.title}`, '    ')
     },
   })
-}
-
-/** The user may be gone by hand: then root has it. */
-function manifestOwner({ manifest, facts }: Node): Owner | undefined {
-  const { user, group, separatePrivileges } = manifest?.answers ?? {}
-  if (typeof user !== 'string' || typeof group !== 'string') return undefined
-  return ownershipOf({ user, group, separatePrivileges: separatePrivileges === true }, facts.account).code
 }
 
 function showInterrupted({ done, cutOff, left }: ApplyResult, output: Output): void {

@@ -103,7 +103,6 @@ async function upgrade(line: UpgradeCommandLine, node: Node, output: Output): Pr
   const stages = createStages(output)
   const { actions, notes } = await createMoveActions({
     ...{ paths, answers, facts, signal },
-    owner: context.owner,
     verify: line.verify,
     onChange: stages.change,
     onStatus: stages.status,

@@ -35,12 +35,12 @@ const MANIFEST_TIMEOUT_MS = 20_000
  * @throws MagnetarError as readManifest
  */
 export async function beginRun(plan: Plan, options: ApplyOptions): Promise<Run> {
-  const { prefix, signal, manifestFile, manifestOwner, onEvent } = options
+  const { prefix, signal, manifestFile, onEvent } = options
   const total = plan.changes.length
   const run: Run = {
     plan,
     options,
-    keeper: await createManifestKeeper(plan, manifestFile, manifestOwner),
+    keeper: await createManifestKeeper(plan, manifestFile),
     tools: createTools(prefix, signal, options.tools),
     done: [],
     warnings: [],

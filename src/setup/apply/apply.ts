@@ -1,4 +1,4 @@
-import type { Change, FileChange, Owner, Plan } from '../types.js'
+import type { Change, FileChange, Plan } from '../types.js'
 import { breakOff, giveUp, tidyUp } from './apply-end.js'
 import type { NamedChange } from './apply-error.js'
 import { nameChange } from './apply-error.js'
@@ -9,8 +9,6 @@ export interface ApplyOptions {
   readonly prefix: string
   /** undefined: none is written (uninstall, which removes it). */
   readonly manifestFile: string | undefined
-  /** undefined: whoever runs this. */
-  readonly manifestOwner: Owner | undefined
   /** When a change fails, leave what was done before it. */
   readonly keep: boolean
   /** Must not throw. */

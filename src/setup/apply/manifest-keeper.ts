@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { parseManifest, readManifestText, renderManifest } from '../manifest.js'
-import type { Change, FileChange, Manifest, Owner, Plan } from '../types.js'
+import type { Change, FileChange, Manifest, Plan } from '../types.js'
 
 /** Says when the manifest has to be written, and with what. The changes it gives are made as those of the plan are. */
 export interface ManifestKeeper {
@@ -24,11 +24,7 @@ const NOTHING: Manifest = { version: 1, answers: {}, files: {}, madeUser: false 
  * @param file where the manifest is; undefined: none is kept
  * @throws MagnetarError SETUP_CONFLICT or NOT_PERMITTED, as readManifest
  */
-export async function createManifestKeeper(
-  plan: Plan,
-  file: string | undefined,
-  owner: Owner | undefined,
-): Promise<ManifestKeeper> {
+export async function createManifestKeeper(plan: Plan, file: string | undefined): Promise<ManifestKeeper> {
   let text = file === undefined ? undefined : await readManifestText(file)
   const before = text === undefined || file === undefined ? undefined : parseManifest(text, file)
   const base = before ?? NOTHING
@@ -44,7 +40,8 @@ export async function createManifestKeeper(
       counts: 'other',
       path: file,
       mode: 0o644,
-      owner,
+      // Of whoever runs this: what root is to believe must be root's.
+      owner: undefined,
       before: text,
       after,
       secretKeys: [],
@@ -54,10 +51,15 @@ export async function createManifestKeeper(
   const madeUser = (done: readonly Change[]): boolean =>
     base.madeUser || (plan.manifest.madeUser && done.some(({ counts }) => counts === 'user'))
 
+  // Whose node it is must be known from the first on: the user that was made, the instance, the service.
+  const answers = before === undefined ? plan.manifest.answers : base.answers
+
   return {
-    rememberUser: (done) => (remembered || !madeUser(done) ? undefined : change({ ...base, madeUser: true })),
+    rememberUser: (done) =>
+      remembered || !madeUser(done) ? undefined : change({ ...base, answers, madeUser: true }),
     finish: () => change(plan.manifest),
-    breakOff: (done) => change({ ...base, files: filesAfter(plan, base, done), madeUser: madeUser(done) }),
+    breakOff: (done) =>
+      change({ ...base, answers, files: filesAfter(plan, base, done), madeUser: madeUser(done) }),
     wrote({ after }): void {
       text = after
       remembered = true

@@ -1,7 +1,7 @@
 import { MagnetarError } from '../../lib/errors.js'
 import { type ApplyEvent, applyPlan } from '../apply/apply.js'
 import { serviceControl } from '../services/service-control.js'
-import type { Answers, Facts, Manifest, NodePaths, Owner, ServiceChoice } from '../types.js'
+import type { Answers, Facts, Manifest, NodePaths, ServiceChoice } from '../types.js'
 import { readNodeAccess } from '../verify/node-access.js'
 import { clearUnproved } from '../verify/unproved.js'
 import { type VerifyResult, verifyNode } from '../verify/verify.js'
@@ -33,7 +33,6 @@ export function readNodeAnswers({ answers }: Manifest, { account }: Pick<Facts, 
 
 export interface MoveActionsOptions {
   readonly paths: NodePaths
-  readonly owner: Owner | undefined
   readonly answers: NodeAnswers
   readonly facts: Facts
   readonly verify: boolean
@@ -46,7 +45,7 @@ export interface MoveActionsOptions {
 export async function createMoveActions(
   options: MoveActionsOptions,
 ): Promise<{ readonly actions: MoveActions; readonly notes: readonly string[] }> {
-  const { paths, owner, answers, facts, onChange } = options
+  const { paths, answers, facts, onChange } = options
   const control = serviceControl(answers.service, paths, facts)
   const status = answers.service === 'none' ? 'stopped' : await control.status(options.signal)
   const runsByHand = answers.service === 'none' && (await isAnswering(paths, options.signal))
@@ -62,7 +61,6 @@ export async function createMoveActions(
       const applied = await applyPlan(plan, {
         prefix: paths.prefix,
         manifestFile: paths.manifest,
-        manifestOwner: owner,
         keep: false,
         signal,
         onEvent: onChange,

@@ -1,6 +1,8 @@
 /** A Node.js program: asked what it is, by running it. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { realpath, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { messageOf } from '../../lib/errors.js'
 import { CommandNotStarted, runCommand } from '../../lib/exec.js'
@@ -28,29 +30,42 @@ const TIMEOUT_MS = 20_000
 export async function askNode(path: string, signal: AbortSignal): Promise<NodeProgram> {
   // What the admin's shell sets for Node must not change what is asked.
   const { NODE_OPTIONS: _options, ...env } = process.env
-  const answer = await runCommand(path, ['-p', QUESTION], { timeoutMs: TIMEOUT_MS, signal, env }).catch(
-    (error: unknown) => {
-      if (error instanceof CommandNotStarted) throw runtimeUnavailable(messageOf(error), error)
-      throw error
-    },
-  )
+  const found = await realpath(path).catch(() => path)
+  const runAs = process.getuid?.() === 0 ? await whoCouldReplace(found) : undefined
+  const options = { timeoutMs: TIMEOUT_MS, signal, env, cwd: '/', ...(runAs ? { runAs } : {}) }
+  const answer = await runCommand(found, ['-p', QUESTION], options).catch((error: unknown) => {
+    if (error instanceof CommandNotStarted) throw runtimeUnavailable(messageOf(error), error)
+    throw error
+  })
   if (answer.timedOut) throw runtimeUnavailable(`${path} did not answer within ${TIMEOUT_MS / 1000} s`)
-  const found = answer.code === 0 ? parse(answer.stdout) : undefined
-  if (!found) {
+  const program = answer.code === 0 ? parse(answer.stdout) : undefined
+  if (!program) {
     const words = (answer.stderr.trim() || answer.stdout.trim()).split('\n')[0] ?? ''
     const how = answer.signal === null ? `exit code ${answer.code}` : answer.signal
     throw runtimeUnavailable(`${path} does not run as a Node.js (${how}${words === '' ? '' : `: ${words}`})`)
   }
-  if (found.platform !== process.platform || found.arch !== process.arch) {
+  if (program.platform !== process.platform || program.arch !== process.arch) {
     const own = `${process.platform}-${process.arch}`
-    throw runtimeUnavailable(`${path} is for ${found.platform}-${found.arch}, and this machine is ${own}`)
+    throw runtimeUnavailable(`${path} is for ${program.platform}-${program.arch}, and this machine is ${own}`)
   }
-  if (!isAtLeast(found.version, OLDEST_VERSION)) {
+  if (!isAtLeast(program.version, OLDEST_VERSION)) {
     throw runtimeUnavailable(
-      `${path} is Node.js ${found.version}, and Magnetar needs ${OLDEST_VERSION} or newer`,
+      `${path} is Node.js ${program.version}, and Magnetar needs ${OLDEST_VERSION} or newer`,
     )
   }
-  return found
+  return program
+}
+
+/**
+ * A program that somebody else than root could put another in the place of, the user of a node for one, is run with his rights and not
+ * with root's. undefined: only root could.
+ */
+async function whoCouldReplace(file: string): Promise<{ uid: number; gid: number } | undefined> {
+  for (let path = file; ; path = dirname(path)) {
+    const found = await stat(path).catch(() => undefined)
+    if (found && found.uid !== 0) return { uid: found.uid, gid: found.gid }
+    if (path === dirname(path)) return undefined
+  }
 }
 
 function parse(text: string): (NodeProgram & { readonly platform: string }) | undefined {
