@@ -186,6 +186,8 @@ export interface Conflict {
   readonly key: string | undefined
   /** Sentence: what is there, what is wanted, why it is left. Without secrets. */
   readonly message: string
+  /** The node could not work: nothing is applied, and --force does not help. */
+  readonly blocking?: true
 }
 
 export interface StepPlan {

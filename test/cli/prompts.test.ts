@@ -62,7 +62,7 @@ const openInput = (more: Partial<InputQuestion> = {}) =>
 describe('a question for a text', () => {
   it('shows the default with its source, and takes it by Enter', async () => {
     const asked = openInput()
-    await asked.when('Enter: the last setup · ? why · < back', ENTER)
+    await asked.when('Enter: the last setup · ? Enter: why · < Enter: back', ENTER)
     expect(await asked.answer).toEqual({ kind: 'answer', value: '/srv', taken: true })
     expect(asked.shown()).toContain('✔ Where? /srv')
   })

@@ -221,7 +221,11 @@ process.exit(5)
   })
 
   it.each([
-    ['there is nothing', () => rmSync(join(directory, 'new'), { recursive: true }), /cannot read .*ENOENT/],
+    [
+      'there is nothing',
+      () => rmSync(join(directory, 'new'), { recursive: true }),
+      /there is no such file or directory: .*new/,
+    ],
     [
       'it is no package',
       () => writeFiles(join(directory, 'new'), { 'package.json': '{}' }),

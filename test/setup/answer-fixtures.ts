@@ -43,6 +43,7 @@ export function fakeMachine(more: Partial<Machine> = {}): Machine {
     isPortFree: async () => true,
     nextFreePort: async (_host, from) => from,
     whyOccupied: async () => undefined,
+    whyNoDirectory: async () => undefined,
     mayCreate: async () => true,
     whyUnreadable: async () => undefined,
     configuredPort: async () => undefined,

@@ -43,9 +43,26 @@ describe('reading an answers file', () => {
     expect(JSON.stringify(problems)).not.toContain('secret')
   })
 
+  it('takes no tags and no keys but words', () => {
+    const { given, problems } = read(
+      'prefix: !!js/function x\n? [a, b]\n: 1\nuser: !secret\n: 2\nport: !!str 80\n',
+    )
+    expect(problems.map(({ spelled, message }) => `${spelled}: ${message}`)).toEqual([
+      expect.stringMatching(/^node\.yml:1: prefix: tags \(!…\) have no meaning here/),
+      'node.yml:2: expected the name of an option before the colon',
+      expect.stringMatching(/^node\.yml:4: user: tags \(!…\) have no meaning here/),
+      // An empty key begins where the line before it ends.
+      'node.yml:4: expected the name of an option before the colon',
+    ])
+    expect([...given.keys()]).toEqual(['port'])
+    expect(JSON.stringify(problems)).not.toContain('secret')
+  })
+
   it.each([
     ['a: b: c\n', /^node\.yml:1: this is no YAML/],
     ['port: 1\nport: 2\n', /^node\.yml:2: this is no YAML/],
+    ['port: 1\n---\nport: 2\n', /^node\.yml:[23]: a second document begins here$/],
+    ['!x\nport: 1\n', /^node\.yml:[12]: tags \(!…\) have no meaning here/],
     ['- prefix\n', /^node\.yml: expected a mapping/],
     ['/srv/pulsar\n', /^node\.yml: expected a mapping/],
   ])('refuses %j', (text, message) => {

@@ -217,6 +217,12 @@ describe('wrong answers', () => {
       '--host: 198.51.100.9 is no address of this machine; it has 192.0.2.7',
     ],
     [
+      { flags: { host: '198.51.100.9', noTls: 'yes' }, machine: { addresses: [] } },
+      '--host: 198.51.100.9 is no address of this machine; it has none but loopback: 127.0.0.1',
+    ],
+    [{ flags: { home: '/' } }, '--home: expected an absolute path, not /'],
+    [{ flags: { home: 'rel' } }, '--home: expected an absolute path, not /, found "rel"'],
+    [
       { flags: { host: '300.1.1.1' } },
       '--host: expected an address of this machine, a host name, or 0.0.0.0 for all addresses, found "300.1.1.1"',
     ],
@@ -225,6 +231,11 @@ describe('wrong answers', () => {
     [{ flags: { node: '/n', runtimeTarball: '/t' } }, '--runtime-tarball: contradicts --node'],
   ])('%j', async (given, line) => {
     expect((await problemsOf(given))[0]).toBe(line)
+  })
+
+  it('a home / is taken of a user that has it', async () => {
+    const lookUpUser = async (name: string) => ({ name, group: name, home: '/', shell: '/bin/sh' })
+    expect((await resolveCase({ flags: { home: '/' }, machine: { lookUpUser } })).answers.home).toBe('/')
   })
 
   it('are refused for Slurm where there is none, unless nothing is to be verified', async () => {
@@ -288,6 +299,15 @@ describe('a port in use', () => {
     const byHand = { ...taken, configuredPort: async () => 9000 }
     expect(await problemsOf({ machine: byHand })).toEqual([])
     expect(await problemsOf({ machine: byHand, flags: { port: '8913' } })).toHaveLength(1)
+  })
+
+  it('is its own when its configuration cannot be read and the last setup had that port', async () => {
+    const broken = { ...taken, configuredPort: async () => 'unreadable' as const }
+    expect(await problemsOf({ machine: broken, last: { port: 8913 } })).toEqual([])
+    expect(await problemsOf({ machine: broken, last: { port: 8913 }, flags: { port: '8914' } })).toHaveLength(
+      1,
+    )
+    expect(await problemsOf({ machine: broken })).toHaveLength(1)
   })
 
   it('does not matter for an image that is not started here', async () => {
@@ -374,4 +394,13 @@ it('every option says all that help, docs and wizard need', () => {
     expect(type.expected, name).not.toBe('')
     expect(variableOf(name).startsWith(VARIABLE_PREFIX)).toBe(true)
   }
+})
+
+describe('a file where the prefix is to be', () => {
+  it.each([false, true])('is never said to be replaced (force: %s)', async (force) => {
+    const machine = { whyNoDirectory: async () => '/srv/pulsar is no directory' }
+    expect(await problemsOf({ machine, force })).toEqual([
+      '--prefix: /srv/pulsar is no directory; move it away, or name another --prefix',
+    ])
+  })
 })

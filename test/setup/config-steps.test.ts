@@ -308,6 +308,22 @@ describe('server.ini', () => {
     expect(next.notes).toEqual(['kept: port = 9999 in server.ini (edited by hand; setup would write 9000)'])
   })
 
+  it('changes no half of an address, where the other half was edited by hand', async () => {
+    const context = await makeContext()
+    const plan = await setUp(context, steps)
+    await edit(context.paths.serverIni, /^port = .*$/m, 'port = 8971')
+    const asked = again(context, plan, { answers: { port: 8972 }, explicit: ['port'] })
+    const second = await makePlan(asked, steps)
+    expect(second.conflicts).toMatchObject([{ key: '[server:main] port' }])
+    expect(second.changes).toEqual([])
+    const entry = (from: typeof plan) => from.manifest.files[context.paths.serverIni]
+    expect(entry(second)).toEqual(entry(plan))
+    await setUp(again(context, plan, { answers: { port: 8972 }, explicit: ['port'], force: true }), steps)
+    expect(await readFile(context.paths.serverIni, 'utf8')).toMatch(
+      /port = 8972[\s\S]*http = localhost:8972\n/,
+    )
+  })
+
   it('is a conflict when it names another app.yml, since all of ours would have no effect', async () => {
     const context = await makeContext()
     await put(context.paths.serverIni, '[app:main]\napp_config = /etc/pulsar/app.yml\n')

@@ -46,7 +46,10 @@ describe('what answers ask the machine', () => {
     expect(await machine.whyOccupied(join(prefix, 'none'))).toBeUndefined()
     writeFileSync(join(prefix, 'thesis.txt'), '')
     expect(await machine.whyOccupied(prefix)).toBe(`${prefix} holds other files`)
-    expect(await machine.whyOccupied(join(prefix, 'thesis.txt'))).toBe(`${prefix}/thesis.txt is no directory`)
+    expect(await machine.whyNoDirectory(join(prefix, 'thesis.txt'))).toBe(
+      `${prefix}/thesis.txt is no directory`,
+    )
+    expect(await machine.whyNoDirectory(prefix)).toBeUndefined()
     mkdirSync(join(prefix, 'etc'))
     writeFileSync(join(prefix, 'etc/app.yml'), '')
     expect(await machine.whyOccupied(prefix)).toBeUndefined()
@@ -75,7 +78,7 @@ describe('what answers ask the machine', () => {
     )
     expect(await machine.configuredPort(prefix)).toBe(9002)
     writeFileSync(join(prefix, 'etc/app.yml'), '[broken')
-    expect(await machine.configuredPort(prefix)).toBeUndefined()
+    expect(await machine.configuredPort(prefix)).toBe('unreadable')
   })
 
   it('where the running program is installed', () => {

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { ApplyResult } from '../../src/setup/apply/apply.js'
+import { RELEASE_FILE } from '../../src/setup/release/contents.js'
 import {
   carryOut,
   type PreparedSetup,
@@ -121,7 +122,49 @@ describe('preparing a setup', () => {
   })
 })
 
+describe('a release that runs and is newer than the package', () => {
+  it.each([
+    ['0.2.0', '0.1.0', true],
+    ['0.2.0', '0.2.0', false],
+    ['0.2.0', '0.10.0', false],
+  ])('%s is kept by %s: %s', async (version, own, keeps) => {
+    const { parts } = await scene({}, [])
+    const prefix = await tempDirectory()
+    const release = join(prefix, 'lib/releases', version)
+    mkdirSync(release, { recursive: true })
+    writeFileSync(join(release, RELEASE_FILE), JSON.stringify({ version, digest: 'd', installed: '2026' }))
+    symlinkSync(`releases/${version}`, join(prefix, 'lib/current'))
+    const request = {
+      input: resolveInput({ facts: userFacts, flags: { prefix } }),
+      readToken: async () => 'secret',
+      source: { root: '/checkout', version: own },
+      signal: new AbortController().signal,
+    }
+    const { context, plan } = await prepareSetup(request, parts)
+    expect(context.source).toEqual(keeps ? { root: release, version } : request.source)
+    const note = `${prefix} runs ${version}, newer than this ${own}: kept; magnetar rollback or upgrade --to changes it`
+    expect(plan.notes).toEqual(keeps ? [note] : [])
+  })
+})
+
 describe('carrying a plan out', () => {
+  it('changes nothing when the node could not work, and says all of why', async () => {
+    const conflict = { path: '/etc/x', key: undefined, blocking: true } as const
+    const conflicts = [
+      { ...conflict, message: 'one' },
+      { path: '/y', key: undefined, message: 'kept' },
+      { ...conflict, message: 'two' },
+    ]
+    const { prepared, parts, calls } = await scene({}, [aChange])
+    const blocked = { ...prepared, plan: { ...prepared.plan, conflicts } }
+    await expect(carryOut(blocked, { keep: false, onEvent: () => {} }, parts)).rejects.toMatchObject({
+      code: 'SETUP_CONFLICT',
+      message: 'one\ntwo',
+      fix: expect.not.stringContaining('--force'),
+    })
+    expect(calls).toEqual([])
+  })
+
   it('applies, and proves with a job what was changed', async () => {
     const { run, calls, events, unproved } = await scene({}, [aChange])
     expect((await run()).job).toEqual({ states: ['submitted', 'complete'], ms: 2, node: 'vm' })

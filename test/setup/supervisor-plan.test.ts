@@ -199,7 +199,9 @@ describe('the program file', () => {
     const foreign = fresh.replaceAll(prefix, '/opt/pulsar')
     const refused = plan({ file: file(foreign) })
     expect(refused.changes).toEqual([])
-    expect(refused.conflicts).toMatchObject([{ path, message: expect.stringContaining('--instance') }])
+    expect(refused.conflicts).toMatchObject([
+      { path, message: expect.stringContaining('--instance'), blocking: true },
+    ])
     const forced = plan({ file: file(foreign) }, { force: true })
     expect(forced.conflicts).toEqual([])
     expect(forced.changes).toMatchObject([{ before: foreign, after: fresh, backup: true }])
@@ -208,7 +210,7 @@ describe('the program file', () => {
   it('is not written when Supervisor has a program of that name from another file', () => {
     const { changes, conflicts } = plan({ program: running })
     expect(changes).toEqual([])
-    expect(conflicts).toHaveLength(1)
+    expect(conflicts).toMatchObject([{ blocking: true }])
     // But after a removal that was killed before Supervisor was told.
     expect(plan({ program: running, pending: 'disappeared' }).changes).toHaveLength(1)
   })

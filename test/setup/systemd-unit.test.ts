@@ -283,6 +283,7 @@ describe('the step of the systemd unit', () => {
     })
     const changed = plan({ ...settled(), file }, { ...more, ...answer({ user: 'other' }) })
     expect(changed).toMatchObject({ conflicts: [{ path }] })
+    expect(changed.conflicts?.[0]?.blocking).toBeUndefined()
     expect(changed.changes ?? []).toEqual([])
     const forced = plan({ ...settled(), file }, { ...more, ...answer({ user: 'other' }), force: true })
     expect(forced.changes?.[0]).toMatchObject({ path, backup: true })
@@ -299,7 +300,7 @@ describe('the step of the systemd unit', () => {
     } as const
     const planned = plan({ file })
     expect(planned.changes ?? []).toEqual([])
-    expect(planned.conflicts).toMatchObject([{ path }])
+    expect(planned.conflicts).toMatchObject([{ path, blocking: true }])
     const masked = plan({ file: { kind: 'unusable', why: 'is not a regular file' } })
     expect(masked.changes ?? []).toEqual([])
     expect(masked.conflicts).toMatchObject([{ path }])

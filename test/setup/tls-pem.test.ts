@@ -9,7 +9,7 @@ import { makePlan } from '../../src/setup/plan.js'
 import { appYmlStep } from '../../src/setup/steps/app-yml.js'
 import { directoriesStep } from '../../src/setup/steps/directories.js'
 import { serverIniStep } from '../../src/setup/steps/server-ini.js'
-import { joinPem, tlsPemStep } from '../../src/setup/steps/tls-pem.js'
+import { checkPemFiles, joinPem, tlsPemStep } from '../../src/setup/steps/tls-pem.js'
 import type { SetupContext } from '../../src/setup/types.js'
 import { needs } from '../helpers/needs.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
@@ -66,6 +66,25 @@ describe('the TLS certificate', needs(opensslMissing()), () => {
       '-----BEGIN CERTIFICATE-----',
     ])
     expect(text).toContain(pem('a.crt').text.trim())
+  })
+
+  it.each([
+    ['a.crt', undefined, undefined],
+    ['a.crt', 'a.key', undefined],
+    ['empty', undefined, 'holds no certificate'],
+    ['none', undefined, 'none cannot be read: it does not exist'],
+    ['a.crt', 'b.key', 'does not belong to the certificate'],
+    ['a.crt', 'locked.key', 'protected by a passphrase'],
+    ['pipe', undefined, 'it is not a regular file'],
+  ])('a question looks at %s and %s without waiting', async (certificate, key, message) => {
+    if (certificate === 'pipe') execFileSync('mkfifo', [file('pipe')])
+    const checked = checkPemFiles(file(certificate), key && file(key), AbortSignal.timeout(20_000))
+    if (message === undefined) await expect(checked).resolves.toBeUndefined()
+    else
+      await expect(checked).rejects.toMatchObject({
+        code: 'ANSWER_INVALID',
+        message: expect.stringContaining(message),
+      })
   })
 
   it.each([

@@ -1,10 +1,38 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { decideToken, readToken } from '../../src/setup/answers/token.js'
+import { MagnetarError } from '../../src/lib/errors.js'
+import { decideToken, readToken, tokenIn } from '../../src/setup/answers/token.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 
 const signal = AbortSignal.timeout(20_000)
+
+describe('a token that somebody gives', () => {
+  it.each(['abc', 'abc\n', 'abc\r\n', 'abc\n\n'])('is %j without the line break', (text) => {
+    expect(tokenIn(text, 'FILE')).toBe('abc')
+  })
+
+  it.each([
+    ['', 'there is no token in FILE'],
+    [' \n', 'there is no token in FILE'],
+    ['sécret', 'characters other than ASCII'],
+    ['\ufeffsecret', 'ASCII'],
+    [' secret', 'begins or ends with a blank'],
+    ['secret \n', 'begins or ends with a blank'],
+    ['secret two', 'found several'],
+    ['secret\ntwo', 'or a line break'],
+    ['secret\u007f', 'expected one word'],
+  ])('%j is refused, and not shown', (text, message) => {
+    let told = ''
+    try {
+      tokenIn(text, 'FILE')
+    } catch (error) {
+      told = error instanceof MagnetarError ? `${error.message} ${error.fix}` : ''
+    }
+    expect(told).toContain(message)
+    expect(told).not.toMatch(/s.cret/)
+  })
+})
 
 describe('the token of a node', () => {
   it('is the one given, before the one of app.yml, before a new one', async () => {

@@ -101,11 +101,17 @@ describe('a user that has to be made', () => {
   it.each<[string, Partial<UserState>, Partial<Answers>, string]>([
     ['its number is taken', { uidTakenBy: 'ann' }, { uid: 1000 }, 'the number 1000 belongs to the user ann'],
     ['its group’s number is taken', { gidTakenBy: 'users' }, { gid: 100 }, 'belongs to the group users'],
+    [
+      'its group is one of the system',
+      { group: { name: 'shadow', gid: 42 } },
+      { group: 'shadow' },
+      "the group shadow (42) is one of the system's own",
+    ],
     ['there is no useradd', { useradd: undefined }, {}, 'there is no useradd here'],
   ])('is a conflict when %s', (_what, state, answers, message) => {
     const { changes, conflicts } = planned(state, answers)
     expect(changes).toEqual([])
-    expect(conflicts).toMatchObject([{ message: expect.stringContaining(message) }])
+    expect(conflicts).toMatchObject([{ message: expect.stringContaining(message), blocking: true }])
   })
 })
 
@@ -137,6 +143,19 @@ describe('a user that exists', () => {
     const { changes, conflicts } = checkExistingUser(asked, state, user)
     expect(changes).toEqual([])
     expect(conflicts).toMatchObject([{ key, message: expect.stringContaining(command) }])
+  })
+
+  it('may have a system group of its own, but gets no other one', () => {
+    const daemon = { ...user, gid: 1 }
+    const of = (name: string, gid: number) =>
+      checkExistingUser(
+        context({ shell: '/bin/false' }),
+        { ...state, user: daemon, group: { name, gid } },
+        daemon,
+      )
+    expect(of('daemon', 1).conflicts).toEqual([])
+    expect(of('disk', 6).conflicts).toMatchObject([{ key: 'group', blocking: true }])
+    expect(of('users', 100).conflicts).toEqual([])
   })
 
   it('may get a group beside its own, made for the files', () => {

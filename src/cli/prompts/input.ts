@@ -84,8 +84,8 @@ export const askInput = createPrompt<Outcome<string>, InputQuestion>((question, 
   if (note?.kind === 'why') return [line, wrap(`  ${note.text}`, width, '  ')]
   const keys = [
     ...(question.default === undefined ? [] : [`Enter: ${question.source}`]),
-    '? why',
-    ...(question.canGoBack ? ['< back'] : []),
+    '? Enter: why',
+    ...(question.canGoBack ? ['< Enter: back'] : []),
   ]
   return [line, palette.dim(wrap(`  ${keys.join(' · ')}`, width, '  '))]
 })

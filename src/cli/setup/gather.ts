@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
-import { text as readAll } from 'node:stream/consumers'
+import { addAbortSignal } from 'node:stream'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { readSmallFile, SMALL_FILE_BYTES } from '../../lib/small-file.js'
 import type { ResolveInput } from '../../setup/answers/answers.js'
 import { readAnswersFile } from '../../setup/answers/answers-file.js'
 import { readEnvironment } from '../../setup/answers/environment.js'
 import { createMachine } from '../../setup/answers/machine.js'
+import { tokenIn } from '../../setup/answers/token.js'
 import { gatherFacts } from '../../setup/facts.js'
 import { readManifest } from '../../setup/manifest.js'
 import { nodePaths } from '../../setup/paths.js'
@@ -21,7 +22,7 @@ export async function gatherInput(
 ): Promise<ResolveInput> {
   const facts = gatherFacts(signal)
   const environment = readEnvironment(process.env, process.cwd())
-  const file = answersFile === undefined ? undefined : await readAnswers(answersFile)
+  const file = answersFile === undefined ? undefined : await readAnswers(answersFile, signal)
   return {
     given: {
       flags: commandLine.given,
@@ -37,43 +38,50 @@ export async function gatherInput(
   }
 }
 
-async function readAnswers(name: string): Promise<ReturnType<typeof readAnswersFile>> {
-  if (name === STANDARD_INPUT) return readAnswersFile(await readInput(), 'standard input', process.cwd())
+async function readAnswers(name: string, signal: AbortSignal): Promise<ReturnType<typeof readAnswersFile>> {
+  if (name === STANDARD_INPUT)
+    return readAnswersFile(await readInput(signal), 'standard input', process.cwd())
   const file = resolve(name)
-  return readAnswersFile(await readNamed(file, 'ANSWER_INVALID'), basename(file), dirname(file))
+  return readAnswersFile(await readNamed(file, signal), basename(file), dirname(file))
 }
 
 /** The token of a file: one line, which nobody is shown. @throws MagnetarError ANSWER_INVALID */
-export async function readTokenFile(file: string): Promise<string> {
-  const isInput = file === STANDARD_INPUT
-  const token = (isInput ? await readInput() : await readNamed(file, 'ANSWER_INVALID')).trim()
-  const where = isInput ? 'standard input' : file
-  if (token === '' || /[\p{Cc}\s]/u.test(token))
-    throw new MagnetarError(
-      'ANSWER_INVALID',
-      token === ''
-        ? `there is no token in ${where}`
-        : `expected one word in ${where}, found several, or a line break`,
-      { fix: `Put the token alone into it: openssl rand -base64 32 > FILE` },
-    )
-  return token
+export async function readTokenFile(file: string, signal: AbortSignal): Promise<string> {
+  if (file === STANDARD_INPUT) return tokenIn(await readInput(signal), 'standard input')
+  return tokenIn(await readNamed(file, signal), file)
 }
 
 /** Whatever is sent; a terminal would be waited for without a word. */
-async function readInput(): Promise<string> {
+async function readInput(signal: AbortSignal): Promise<string> {
   if (process.stdin.isTTY)
     throw new MagnetarError('ANSWER_INVALID', 'standard input is a terminal, where a file is expected', {
       fix: 'Send it: magnetar setup … < FILE',
     })
-  return readAll(process.stdin)
+  const chunks: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of addAbortSignal(signal, process.stdin)) {
+      chunks.push(Buffer.from(chunk))
+      bytes += chunk.length
+      if (bytes > SMALL_FILE_BYTES)
+        throw new MagnetarError('ANSWER_INVALID', `standard input has more than ${SMALL_FILE_BYTES} bytes`, {
+          fix: 'Send the answers, or the token, alone.',
+        })
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }
 
-async function readNamed(file: string, code: 'ANSWER_INVALID'): Promise<string> {
+async function readNamed(file: string, signal: AbortSignal): Promise<string> {
   try {
-    return await readFile(file, 'utf8')
+    return await readSmallFile(file, signal)
   } catch (error) {
-    throw new MagnetarError(code, `cannot read ${file}: ${messageOf(error)}`, {
-      fix: 'Name a file that is there and that this user may read.',
+    signal.throwIfAborted()
+    throw new MagnetarError('ANSWER_INVALID', `cannot read ${file}: ${messageOf(error)}`, {
+      fix: 'Name a regular file that is there and that this user may read, or - for standard input.',
       cause: error,
     })
   }

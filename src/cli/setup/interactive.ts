@@ -73,7 +73,10 @@ export async function decide(
 async function choose(prepared: PreparedSetup, output: Output, signal: AbortSignal): Promise<Choice> {
   for (;;) {
     const message = `Plan: ${summarizePlan(prepared.plan)}`
-    const outcome = await ask(askMenu({ message, items: MENU }, { signal }))
+    // What cannot be applied is not offered; the way back to the questions is.
+    const isBlocked = prepared.plan.conflicts.some(({ blocking }) => blocking)
+    const items = isBlocked ? MENU.filter(({ value }) => value !== 'apply') : MENU
+    const outcome = await ask(askMenu({ message, items }, { signal }))
     const choice = outcome.kind === 'answer' ? (outcome.value as Choice) : 'back'
     if (choice === 'diff') showDiff(prepared.plan, output)
     else if (choice === 'save') await save(prepared, output, signal)

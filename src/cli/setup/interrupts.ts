@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { EXIT } from '../exit-codes.js'
 
 export interface Interrupts {
@@ -12,6 +13,8 @@ export interface Interrupts {
  */
 export function watchInterrupts(say: (text: string) => void): Interrupts {
   const controller = new AbortController()
+  // Everything that is under way listens to it, and Node warns of more than ten.
+  setMaxListeners(0, controller.signal)
   const onSignal = (): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted)
     say('\nStopping; once more ends it at once.')

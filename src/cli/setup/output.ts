@@ -17,7 +17,7 @@ export interface Output {
   print(text: string): void
   /** A word while something takes its time; gone when that has ended. Only where it can be taken away again. */
   during<T>(text: string, work: () => Promise<T>): Promise<T>
-  /** What is wrong, also with --quiet; on standard error. */
+  /** What is wrong, also with --quiet; on standard error, as it is: commands to be copied are in it. */
   warn(text: string): void
   /** For programs; nothing without --json. */
   event(name: string, details?: Readonly<Record<string, unknown>>): void

@@ -1,3 +1,4 @@
+import { MagnetarError } from '../../lib/errors.js'
 import type { OptionName } from '../../setup/answers/option.js'
 import { setupOption } from '../../setup/answers/options/index.js'
 import { askInput } from '../prompts/input.js'
@@ -33,6 +34,8 @@ export function inputFor(
   question: ForOption & {
     readonly preset?: (session: Session) => Promise<Preset | undefined>
     readonly source?: (session: Session) => Promise<string | undefined>
+    /** What else would be wrong with an answer; errors for people are told like that. */
+    readonly check?: (session: Session, text: string) => Promise<void>
   },
 ): Question {
   const { name, message } = question
@@ -54,7 +57,8 @@ export function inputFor(
             source: preset?.source ?? '',
             why: setupOption(name).why,
             canGoBack,
-            check: (text) => session.check(name, text),
+            check: async (text) =>
+              (await session.check(name, text)) ?? (await tell(() => question.check?.(session, text))),
           },
           { signal: session.signal },
         ),
@@ -127,6 +131,16 @@ function common({ name, applies }: ForOption): Pick<Question, 'applies' | 'skip'
   return {
     applies: (session) => !session.isGiven(name) && (applies?.(session) ?? true),
     skip: (session) => session.set(name, undefined),
+  }
+}
+
+async function tell(check: () => Promise<void> | undefined): Promise<string | undefined> {
+  try {
+    await check()
+    return undefined
+  } catch (error) {
+    if (!(error instanceof MagnetarError)) throw error
+    return error.fix === undefined ? error.message : `${error.message}. ${error.fix}`
   }
 }
 

@@ -4,7 +4,7 @@ import type { DecidedToken } from '../../setup/answers/token.js'
 import { describeFacts } from '../../setup/facts.js'
 import { lockNode } from '../../setup/lock.js'
 import { findExistingNode } from '../../setup/probes/existing-node.js'
-import { type PreparedSetup, prepareSetup } from '../../setup/run.js'
+import { type PreparedSetup, prepareSetup, refuseBlocked } from '../../setup/run.js'
 import { EXIT } from '../exit-codes.js'
 import { packageRoot, version } from '../package.js'
 import type { SetupCommandLine } from '../setup.js'
@@ -68,7 +68,7 @@ async function setUp(run: Run): Promise<Ended> {
     const planning = (): Promise<PreparedSetup> =>
       prepareSetup({
         input: wanted,
-        readToken: readTokenFile,
+        readToken: (file) => readTokenFile(file, signal),
         source,
         signal,
         ...(lock ? { lock } : {}),
@@ -81,6 +81,7 @@ async function setUp(run: Run): Promise<Ended> {
     return prepared
   }
   const apply = (prepared: PreparedSetup, wanted: ResolveInput): Promise<Ended> => {
+    refuseBlocked(prepared.plan)
     run.applying = { prepared, input: wanted }
     const options = { keep: commandLine.keep, words: run.words }
     return alone(() => applyPrepared(prepared, wanted.given, options, output))
@@ -97,6 +98,7 @@ async function setUp(run: Run): Promise<Ended> {
   }
   const prepared = await prepare(input)
   if (preview) return show(prepared, { diff, check, force }, output)
+  refuseBlocked(prepared.plan)
   if (prepared.plan.changes.length > 0 && output.isVerbose) showList(prepared.plan, output)
   showRemarks(prepared.plan, output)
   return apply(prepared, input)
@@ -112,10 +114,11 @@ function show(
   else if (!isWanted) showList(plan, output)
   if (!diff) showRemarks(plan, output)
   if (isWanted) output.say(`${context.answers.prefix} is as wanted: nothing to do.`)
-  const exitCode = check && !isWanted ? EXIT.drift : EXIT.ok
+  const isBlocked = plan.conflicts.some(({ blocking }) => blocking)
+  const exitCode = check && !isWanted ? EXIT.drift : isBlocked ? EXIT.failed : EXIT.ok
   return {
     exitCode,
-    result: isWanted ? 'nothing to do' : 'would change',
+    result: isBlocked ? 'conflicts' : isWanted ? 'nothing to do' : 'would change',
     details: { prefix: context.answers.prefix },
   }
 }

@@ -6,6 +6,8 @@ import type { OptionName } from '../../setup/answers/option.js'
 export interface Session {
   readonly input: ResolveInput
   readonly signal: AbortSignal
+  /** Relative paths in answers are taken from here. */
+  readonly directory: string
   /** All answers as they are now; what was not asked yet is what would be taken by itself. */
   readonly draft: Draft
   /** Answers that are no options: what decides which questions come next. */
@@ -41,6 +43,7 @@ export async function openSession(
   return {
     input: own,
     signal: options.signal,
+    directory: options.directory,
     get draft() {
       return draft
     },

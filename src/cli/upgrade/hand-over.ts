@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import { CommandNotStarted, runCommand } from '../../lib/exec.js'
 import { readPackageManifest } from '../../setup/release/closure.js'
 import { listReleaseFiles } from '../../setup/release/contents.js'
@@ -19,7 +19,11 @@ const UNPACK_TIMEOUT_MS = 120_000
 export async function handOver(to: string, args: readonly string[]): Promise<number> {
   const path = resolve(to)
   const found = await stat(path).catch((error: unknown) => {
-    throw new MagnetarError('RELEASE_UNKNOWN', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+    const isMissing = ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')
+    const message = isMissing
+      ? `there is no such file or directory: ${path}`
+      : `cannot read ${path}: ${messageOf(error)}`
+    throw new MagnetarError('RELEASE_UNKNOWN', message, { cause: error })
   })
   if (found.isDirectory()) {
     await demandComplete(path)

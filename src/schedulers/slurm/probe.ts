@@ -64,7 +64,10 @@ export async function findSlurm(signal: AbortSignal, timeoutMs: number): Promise
   try {
     // sinfo itself takes four seconds and more to see that the controller is away.
     const [version, ping] = await Promise.all([run(buildVersion()), run(buildPing())])
-    if (!parsePing(ping)) return { found: false, why: `scontrol ping says: ${firstError(pingWords(ping))}` }
+    if (ping.timedOut)
+      return { found: false, why: `scontrol ping did not answer within ${timeoutMs / 1000} s` }
+    if (!parsePing(ping))
+      return { found: false, why: `scontrol ping says: ${firstError(`${ping.stdout}\n${ping.stderr}`)}` }
     const partitions = await run(buildPartitions())
     if (partitions.timedOut) return { found: false, why: `sinfo did not answer within ${timeoutMs / 1000} s` }
     if (partitions.code !== 0) return { found: false, why: `sinfo says: ${firstError(partitions.stderr)}` }
@@ -77,8 +80,4 @@ export async function findSlurm(signal: AbortSignal, timeoutMs: number): Promise
     const why = error.errno === 'ENOENT' ? `there is no ${error.command} on the PATH` : error.message
     return { found: false, why }
   }
-}
-
-function pingWords({ stdout, stderr, timedOut }: CommandResult): string {
-  return timedOut ? 'nothing' : `${stdout}\n${stderr}`
 }

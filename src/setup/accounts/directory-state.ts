@@ -1,5 +1,19 @@
-import { lstat, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, lstat, stat, statfs } from 'node:fs/promises'
 import { errnoOf } from '../../lib/errors.js'
+
+/** Types of statfs(2) whose files are the kernel's: /proc, /sys and what is mounted below it. */
+const KERNEL_FILE_SYSTEMS = new Set([
+  0x9fa0, 0x62656572, 0x63677270, 0x27e0eb, 0x64626720, 0x74726163, 0x73636673, 0xcafe4a11,
+])
+
+/** Why there can be no directory made in this one, by nobody, as a sentence fragment; undefined: no such reason. */
+export async function whyNothingCanBeMade(directory: string): Promise<string | undefined> {
+  const { type } = await statfs(directory)
+  if (KERNEL_FILE_SYSTEMS.has(type)) return `${directory} is the kernel's own and holds no other files`
+  const errno = await access(directory, constants.W_OK).then(() => undefined, errnoOf)
+  return errno === 'EROFS' ? `${directory} is on a file system that is mounted read-only` : undefined
+}
 
 /** What stands where a directory is to be. */
 export type DirectoryState =

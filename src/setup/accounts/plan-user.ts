@@ -13,6 +13,8 @@ import {
 /** The id of the step. */
 export const USER_STEP = 'user'
 const TIMEOUT_MS = 60_000
+/** Below it stand the groups that come with a system; 100 is `users`. */
+const FIRST_FREE_GID = 100
 /** What useradd and groupadd write, with the copies that they keep of what was there before. */
 const DATABASES = ['passwd', 'shadow', 'group', 'gshadow', 'subuid', 'subgid'].flatMap((name) => [
   `/etc/${name}`,
@@ -28,14 +30,14 @@ export function planNewUser({ answers }: Context, state: UserState): StepPlan {
   const { user, uid, home, shell } = answers
   const { group, useradd, userdel = 'userdel' } = state
   const groups = planGroup({ answers }, state)
-  const conflicts = [...groups.conflicts]
+  const conflicts = [...groups.conflicts, ...checkReserved(state)]
   if (state.uidTakenBy !== undefined)
     conflicts.push(
-      conflict('uid', `the number ${uid} belongs to the user ${state.uidTakenBy}. Name another --uid`),
+      blocking('uid', `the number ${uid} belongs to the user ${state.uidTakenBy}. Name another --uid`),
     )
   if (useradd === undefined) {
     const message = `there is no useradd here to make the user ${user}. Make it by other means, or name one that exists with --user`
-    conflicts.push(conflict('user', message))
+    conflicts.push(blocking('user', message))
   }
   if (useradd === undefined || conflicts.length > 0) return { changes: [], conflicts, notes: [] }
   const inGroup = group !== undefined || groups.changes.length > 0 ? ['-g', answers.group] : ['-U']
@@ -85,7 +87,7 @@ function planGroup({ answers }: Pick<Context, 'answers'>, state: UserState): Ste
     return { changes: [], conflicts: [], notes: [] }
   const refuse = (message: string): StepPlan => ({
     changes: [],
-    conflicts: [conflict('group', message)],
+    conflicts: [blocking('group', message)],
     notes: [],
   })
   if (state.gidTakenBy !== undefined)
@@ -134,7 +136,19 @@ export function checkExistingUser(context: Context, state: UserState, user: User
   compare('home', answers.home, user.home, `usermod -d ${answers.home} -m ${answers.user}`)
   compare('shell', answers.shell, user.shell, `usermod -s ${answers.shell} ${answers.user}`)
   const groups = planGroup(context, state)
-  return { changes: groups.changes, conflicts: [...conflicts, ...groups.conflicts], notes }
+  conflicts.push(...groups.conflicts, ...checkReserved(state))
+  return { changes: groups.changes, conflicts, notes }
+}
+
+/** Such a group is a right over the machine, which jobs would have with it: shadow, disk, root. */
+function checkReserved({ user, group }: UserState): Conflict[] {
+  if (group === undefined || group.gid >= FIRST_FREE_GID || group.gid === user?.gid) return []
+  const message = `the group ${group.name} (${group.gid}) is one of the system's own, and jobs would have the rights that go with it. Name another --group`
+  return [blocking('group', message)]
+}
+
+function blocking(key: string, message: string): Conflict {
+  return { ...conflict(key, message), blocking: true }
 }
 
 function conflict(key: string, message: string): Conflict {

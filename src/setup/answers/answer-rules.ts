@@ -35,9 +35,18 @@ const checkAccount: Rule = ({ facts: { account } }, { user, group }, complain) =
     complain('group', `only root can set up a node with another group than ${account.group}`, NOT)
 }
 
+/** A user that exists may have it; nobody is made with it. */
+const checkHome: Rule = async (state, { home, user }, complain) => {
+  if (home !== '/' || user === undefined || !isGiven(state, 'home')) return
+  if ((await state.machine.lookUpUser(user))?.home !== home)
+    complain('home', 'expected an absolute path, not /')
+}
+
 const checkPrefix: Rule = async (state, { prefix }, complain) => {
   const { account } = state.facts
   if (prefix === undefined) return
+  const file = await state.machine.whyNoDirectory(prefix)
+  if (file !== undefined) return complain('prefix', `${file}; move it away, or name another --prefix`)
   const why = state.force ? undefined : await state.machine.whyOccupied(prefix)
   if (why !== undefined)
     complain('prefix', `${why}; name another --prefix, or add --force to set it up there`)
@@ -121,7 +130,10 @@ const checkAddress: Rule = async (state, { host, port, prefix, start, verify }, 
   if (host === undefined) return
   if (isIP(host) && !isLoopback(host) && !WILDCARDS.has(host) && !machine.addresses.includes(host)) {
     if (start !== false)
-      complain('host', `${host} is no address of this machine; it has ${machine.addresses.join(', ')}`)
+      complain(
+        'host',
+        `${host} is no address of this machine; it has ${machine.addresses.join(', ') || 'none but loopback: 127.0.0.1'}`,
+      )
     return
   }
   if (port === undefined) return
@@ -131,7 +143,10 @@ const checkAddress: Rule = async (state, { host, port, prefix, start, verify }, 
 
   async function checkPort(host: string, port: number, prefix: string | undefined): Promise<void> {
     if (await machine.isPortFree(host, port)) return
-    const configured = prefix === undefined ? undefined : await machine.configuredPort(prefix)
+    const read = prefix === undefined ? undefined : await machine.configuredPort(prefix)
+    // What is wrong with the configuration is told by the steps; until then what the last setup knew counts.
+    const last = state.manifest?.answers.port
+    const configured = read !== 'unreadable' ? read : typeof last === 'number' ? last : undefined
     // What listens is the node itself; and a port that was changed by hand stays, when nobody asks for another.
     if (configured === port || (configured !== undefined && !isGiven(state, 'port'))) return
     const next = await machine.nextFreePort(host, port + 1)
@@ -170,6 +185,7 @@ const checkRuntime: Rule = async (state, { node, runtimeTarball }, complain) => 
 
 const RULES = [
   checkAccount,
+  checkHome,
   checkPrefix,
   checkInstance,
   checkManager,

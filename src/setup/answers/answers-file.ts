@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument, Scalar, stringify } from 'yaml'
+import { isMap, isNode, isScalar, LineCounter, parseDocument, Scalar, stringify } from 'yaml'
 import { findNearest } from '../../config/nearest.js'
 import { MagnetarError } from '../../lib/errors.js'
 import { isLoopback } from './answer-rules.js'
@@ -22,31 +22,51 @@ export function readAnswersFile(
   const [error] = document.errors
   if (error) {
     const { line } = lines.linePos(error.pos[0])
+    if (error.code === 'MULTIPLE_DOCS')
+      throw new MagnetarError('ANSWER_INVALID', `${name}:${line}: a second document begins here`, {
+        fix: 'An answers file is one document: take out the line ---, or make two files.',
+      })
     throw new MagnetarError('ANSWER_INVALID', `${name}:${line}: this is no YAML: ${error.message}`, {
       fix: 'One "key: value" a line; what the wizard saves is an example.',
     })
   }
   const given = new Map<OptionName, Given>()
   const problems: AnswerProblem[] = []
+  const { contents } = document
+  if (isTagged(contents)) {
+    const { line } = lines.linePos(contents?.range?.[0] ?? 0)
+    throw new MagnetarError('ANSWER_INVALID', `${name}:${line}: ${NO_TAGS}`, { fix: 'Take the tag out.' })
+  }
   const nothing = document.contents === null || (isScalar(document.contents) && !document.contents.value)
   if (nothing) return { given, problems }
   if (!isMap(document.contents))
     throw new MagnetarError('ANSWER_INVALID', `${name}: expected a mapping of one "key: value" a line`)
   const names = new Map(SETUP_OPTIONS.map((option) => [fileKeyOf(option.name), option.name]))
   for (const { key, value } of document.contents.items) {
-    const place = isScalar(key) && key.range ? `${name}:${lines.linePos(key.range[0]).line}` : name
+    const place = isNode(key) && key.range ? `${name}:${lines.linePos(key.range[0]).line}` : name
     const word = isScalar(key) ? String(key.value) : ''
-    const spelled = `${place}: ${word}`
+    const spelled = word === '' ? place : `${place}: ${word}`
     const complain = (message: string, option?: OptionName): void => {
       problems.push({ name: option, kind: 'invalid', spelled, message })
     }
     const option = names.get(word)
-    if (option === undefined) complain(explainUnknown(word, [...names.keys()]))
+    if (word === '' || isTagged(key)) complain('expected the name of an option before the colon')
+    else if (option === undefined) complain(explainUnknown(word, [...names.keys()]))
+    else if (isTagged(value)) complain(NO_TAGS, option)
     else if (value !== null && !isScalar(value)) complain('expected one value', option)
     else given.set(option, { text: scalarText(value), spelled, directory })
   }
   return { given, problems }
 }
+
+/** The tag is not shown: it may be a token that somebody forgot to quote. */
+const NO_TAGS = 'tags (!…) have no meaning here; put a value that begins with ! into quotes'
+
+function isTagged(node: unknown): boolean {
+  return isNode(node) && node.tag !== undefined && !PLAIN_TAGS.has(node.tag)
+}
+
+const PLAIN_TAGS = new Set(['tag:yaml.org,2002:str', 'tag:yaml.org,2002:map'])
 
 /** `key:` and `key: ~` say: none. */
 function scalarText(value: Scalar | null): string {

@@ -23,6 +23,7 @@ export function createMachine(env: NodeJS.ProcessEnv, signal: AbortSignal): Mach
     isPortFree,
     nextFreePort,
     whyOccupied,
+    whyNoDirectory,
     mayCreate,
     whyUnreadable,
     configuredPort: (prefix) => configuredPort(prefix, signal),
@@ -47,10 +48,14 @@ async function whyOccupied(prefix: string): Promise<string | undefined> {
   if (found === 'python-pulsar') return `a Python Pulsar is installed in ${prefix}`
   if (found !== 'other files') return undefined
   const there = await stat(prefix).catch(() => undefined)
-  if (!there) return undefined
-  if (!there.isDirectory()) return `${prefix} is no directory`
+  if (!there?.isDirectory()) return undefined
   const isConfigured = await isThere(join(prefix, 'etc', 'app.yml'))
   return isConfigured ? undefined : `${prefix} holds other files`
+}
+
+async function whyNoDirectory(prefix: string): Promise<string | undefined> {
+  const there = await stat(prefix).catch(() => undefined)
+  return there && !there.isDirectory() ? `${prefix} is no directory` : undefined
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -87,7 +92,10 @@ async function whyUnreadable(file: string): Promise<string | undefined> {
   }
 }
 
-async function configuredPort(prefix: string, signal: AbortSignal): Promise<number | undefined> {
+async function configuredPort(
+  prefix: string,
+  signal: AbortSignal,
+): Promise<number | 'unreadable' | undefined> {
   const directory = join(prefix, 'etc')
   if (!(await isThere(join(directory, 'server.ini')))) return undefined
   try {
@@ -101,6 +109,6 @@ async function configuredPort(prefix: string, signal: AbortSignal): Promise<numb
     return config.server.port
   } catch {
     // The steps complain of it in more words.
-    return undefined
+    return 'unreadable'
   }
 }

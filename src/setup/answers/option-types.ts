@@ -70,6 +70,11 @@ export const prefixDirectory = type(
 export const directory = type('a directory', 'directory', absolute)
 export const file = type('a file', 'file', absolute)
 
+/** It goes into the user database, where a directory of the moment has no meaning. */
+export const homeDirectory = type('an absolute path, not /', 'directory', (text, base) =>
+  /^(\/|~$|~\/)/.test(text) ? absolute(text, base) : undefined,
+)
+
 export const program = type('a program', 'file', absolute)
 
 /** `-` is standard input. */

@@ -56,12 +56,14 @@ export interface Machine {
   nextFreePort(host: string, from: number): Promise<number>
   /** Why a node had better not be set up there, as a sentence: something else is there already. */
   whyOccupied(prefix: string): Promise<string | undefined>
+  /** Why it can be no directory, with or without --force; as a sentence. */
+  whyNoDirectory(prefix: string): Promise<string | undefined>
   /** The first existing directory on the way to `path` may be written to by us. */
   mayCreate(path: string): Promise<boolean>
   /** Why the file cannot be read, as a sentence fragment; undefined: it can. */
   whyUnreadable(file: string): Promise<string | undefined>
   /** The port in the configuration of the node at `prefix`: if somebody listens there, it is that node. */
-  configuredPort(prefix: string): Promise<number | undefined>
+  configuredPort(prefix: string): Promise<number | 'unreadable' | undefined>
   /** Of this machine's interfaces. */
   readonly addresses: readonly string[]
   /** The prefix that the running program is installed in. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createProblems } from '../../config/problems.js'
 import { readYaml } from '../../config/read-yaml.js'
+import { MagnetarError } from '../../lib/errors.js'
 import { readFileState } from '../files/file-state.js'
 import type { NodePaths } from '../types.js'
 
@@ -9,6 +10,27 @@ const TOKEN_BYTES = 32
 export interface DecidedToken {
   readonly token: string
   readonly source: 'given' | 'found in app.yml' | 'generated'
+}
+
+/**
+ * The token in a text that somebody gave; the line break at its end is not a part of it. `where` is how messages call the text.
+ * @throws MagnetarError ANSWER_INVALID, without the token, when it is not one word of printable ASCII: URLs, headers and configurations
+ * each make something else of other characters, and every request would be refused
+ */
+export function tokenIn(text: string, where: string): string {
+  const token = text.replace(/[\r\n]+$/, '')
+  if (/^[!-~]+$/.test(token)) return token
+  throw new MagnetarError('ANSWER_INVALID', whyNoToken(token, where), {
+    fix: 'Put the token alone into it: openssl rand -base64 32 > FILE',
+  })
+}
+
+function whyNoToken(text: string, where: string): string {
+  if (text.trim() === '') return `there is no token in ${where}`
+  if (/\P{ASCII}/u.test(text))
+    return `the token in ${where} has characters other than ASCII letters, digits and signs`
+  if (text !== text.trim()) return `the token in ${where} begins or ends with a blank`
+  return `expected one word in ${where}, found several, or a line break`
 }
 
 /**

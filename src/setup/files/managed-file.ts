@@ -20,6 +20,8 @@ export interface WantedKey {
   readonly explicit: boolean
   /** Its value appears in no message. */
   readonly secret?: true
+  /** Keys of the same group mean one thing: where one of them is a conflict, none is changed. */
+  readonly group?: string
 }
 
 /** What stands in a file under a key; null: nothing after the colon; undefined: no such key; 'other': no single value. */
@@ -51,6 +53,7 @@ export interface KeyMerge<W extends WantedKey> extends Merge {
 
 /** Decides key by key. Values are compared, not spellings: `8913` is "8913". */
 export function mergeKeys<W extends WantedKey>(file: ManagedKeys<W>): KeyMerge<W> {
+  const held = heldGroups(file)
   const edits: W[] = []
   const conflicts: Conflict[] = []
   const notes: string[] = []
@@ -61,6 +64,14 @@ export function mergeKeys<W extends WantedKey>(file: ManagedKeys<W>): KeyMerge<W
     const found = file.read(wanted)
     const verdict = judge(wanted, found, last)
     const overruled = verdict === 'by hand' && wanted.explicit && file.force
+    if (
+      wanted.group !== undefined &&
+      held.has(wanted.group) &&
+      (verdict === 'write' || verdict === 'remove')
+    ) {
+      if (last !== undefined) keys[wanted.key] = last
+      continue
+    }
     if (overruled) backup = true
     if (verdict === 'write' || verdict === 'remove' || overruled) edits.push(wanted)
     if (wanted.value !== undefined && (verdict === 'write' || verdict === 'fine' || overruled))
@@ -77,6 +88,15 @@ export function mergeKeys<W extends WantedKey>(file: ManagedKeys<W>): KeyMerge<W
     else notes.push(describeKept(file.path, wanted, found, last))
   }
   return { edits, conflicts, notes, managed: { keys }, backup }
+}
+
+/** Groups that have a conflict in them. */
+function heldGroups<W extends WantedKey>(file: ManagedKeys<W>): Set<string> {
+  const held = file.wanted.filter((wanted) => {
+    const verdict = judge(wanted, file.read(wanted), file.written?.keys?.[wanted.key])
+    return verdict === 'by hand' && wanted.explicit && !file.force
+  })
+  return new Set(held.flatMap(({ group }) => group ?? []))
 }
 
 function judge(

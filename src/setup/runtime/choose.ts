@@ -6,6 +6,7 @@ import { readReleases } from '../release/installed.js'
 import { isThere } from '../release/present.js'
 import type { RuntimeBuild } from './build.js'
 import { type InstalledRuntime, readRuntimes, runtimeBinary } from './installed.js'
+import { demandExec } from './noexec.js'
 import { whyNotFetchable } from './npm.js'
 import { isAtLeast, OLDEST_VERSION, type PinnedPackage, pinnedPackage } from './pinned.js'
 import { askNode, integrityOf } from './program.js'
@@ -140,6 +141,7 @@ async function fromProgram(
   notes: readonly string[],
 ): Promise<RuntimeChoice> {
   const { signal } = context
+  demandExec(path, 'name another program with --node')
   const program = await askNode(path, signal)
   const integrity = await integrityOf(program.binary, signal)
   const there = await findWorking(context, installed, integrity)
@@ -160,6 +162,7 @@ async function toBuild(
   build: RuntimeBuild,
   notes: readonly string[],
 ): Promise<RuntimeChoice> {
+  demandExec(context.paths.runtimes, 'name another --prefix')
   const taken = installed.find((runtime) => runtime.name === build.version)
   const other = taken && taken.integrity !== build.integrity && (await works(context, taken))
   const tag = Buffer.from(build.integrity.replace(/^sha512-/, ''), 'base64')

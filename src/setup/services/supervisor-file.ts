@@ -82,12 +82,12 @@ function foreignProgram(
   // One that has disappeared from the files is what a removal left that was killed.
   if (file.kind !== 'absent' || program === undefined || pending === 'disappeared') return undefined
   const message = `Supervisor has a program ${paths.serviceName} already, from another file than setup would write. Remove it there, or set this node up under another name: --instance NAME`
-  return { path: directory, key: undefined, message }
+  return { path: directory, key: undefined, message, blocking: true }
 }
 
 function foreignFile(path: string): Conflict {
   const message = `${path} was there before and starts something else. It is left as it is; --force replaces it and keeps a backup, --instance NAME sets this node up beside it`
-  return { path, key: undefined, message }
+  return { path, key: undefined, message, blocking: true }
 }
 
 /** Whether the program of that text is this node's launcher. */

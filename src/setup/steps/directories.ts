@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { type DirectoryState, readDirectoryState } from '../accounts/directory-state.js'
+import { type DirectoryState, readDirectoryState, whyNothingCanBeMade } from '../accounts/directory-state.js'
 import { type NodeAccounts, nodeAccounts } from '../accounts/node-accounts.js'
 import { formatMode, mergeAccess, ownersAreFromLastSetup, ownershipOf } from '../accounts/ownership.js'
 import { directoriesToRemove } from '../accounts/remove-directories.js'
@@ -18,6 +18,8 @@ interface WantedDirectory {
 
 interface State {
   readonly accounts: NodeAccounts
+  /** About the last directory on the way to the prefix that is there. */
+  readonly unusable: string | undefined
   readonly directories: readonly (WantedDirectory & { readonly state: DirectoryState })[]
 }
 
@@ -39,9 +41,18 @@ export const directoriesStep = defineStep<State>({
       ...each,
       state: states[at] ?? { kind: 'absent' as const },
     }))
-    return { accounts, directories }
+    const last = directories.findLast(({ state }) => state.kind === 'directory')
+    const missing = directories.some(
+      ({ path, state }) => path === context.paths.prefix && state.kind === 'absent',
+    )
+    const unusable = missing && last ? await whyNothingCanBeMade(last.path) : undefined
+    return { accounts, unusable, directories }
   },
-  plan(context, { accounts, directories }) {
+  plan(context, { accounts, unusable, directories }) {
+    if (unusable !== undefined) {
+      const message = `${context.paths.prefix} cannot be made: ${unusable}. Name another --prefix`
+      return { conflicts: [{ path: context.paths.prefix, key: 'prefix', message, blocking: true }] }
+    }
     const plans = directories.map(({ state, ...wanted }) => planDirectory(context, accounts, wanted, state))
     return {
       changes: plans.flatMap(({ changes }) => changes),
@@ -104,7 +115,7 @@ function planDirectory(
   const { path, isParent } = wanted
   const nothing = { changes: [], conflicts: [], notes: [] }
   const conflict = (message: string): StepPlan => {
-    const conflicts: Conflict[] = [{ path, key: undefined, message }]
+    const conflicts: Conflict[] = [{ path, key: undefined, message, blocking: true }]
     return { ...nothing, conflicts }
   }
   if (state.kind === 'absent') return { ...nothing, changes: [change(wanted, 'create')] }

@@ -5,7 +5,6 @@ import { inspectRelease, planRelease, type ReleaseState } from '../release/plan-
 import { isThere } from '../release/present.js'
 import { findChosenRuntime } from '../runtime/choose.js'
 import { readRuntimes } from '../runtime/installed.js'
-import { isAtLeast } from '../runtime/pinned.js'
 import { runtimeUnavailable } from '../runtime/unavailable.js'
 import type { Change, NodePaths } from '../types.js'
 import { installContext } from './runtime.js'
@@ -41,7 +40,7 @@ export const releaseStep = defineStep<State>({
     const { install, select, prune } = planRelease(installContext(context), release, chosen)
     return {
       changes: [...install, ...select, ...prune],
-      notes: [...release.notes, ...downgradeNotes(release)],
+      notes: release.notes,
     }
   },
   async remove({ paths }) {
@@ -56,11 +55,4 @@ export const releaseStep = defineStep<State>({
 export function plannedRuntime(paths: NodePaths, changes: readonly Change[]): string | undefined {
   const tree = changes.find((change) => change.kind === 'tree' && dirname(change.path) === paths.runtimes)
   return tree?.kind === 'tree' ? basename(tree.path) : undefined
-}
-
-function downgradeNotes({ version, name, releases }: ReleaseState): string[] {
-  const current = releases.all.find((release) => release.name === releases.current)
-  return current && current.name !== name && !isAtLeast(version, current.version)
-    ? [`this is the older release ${version}: ${current.version} runs so far`]
-    : []
 }

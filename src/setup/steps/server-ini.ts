@@ -42,9 +42,14 @@ function wantedServerKeys({ answers, sources, paths }: SetupContext): IniKey[] {
   const explicit = (...keys: AnswerKey[]): boolean => keys.some((key) => isExplicit(sources[key]))
   const asTemplate = (section: string, option: string, byHand = false): IniKey =>
     iniKey(section, option, readIniValue(template, section, option), byHand)
+  // Half of an address would have the server listen elsewhere than the file says.
+  const address = (...args: Parameters<typeof asTemplate>): IniKey => ({
+    ...asTemplate(...args),
+    group: 'address',
+  })
   return [
-    asTemplate('server:main', 'port', explicit('port')),
-    asTemplate('server:main', 'host', explicit('host')),
+    address('server:main', 'port', explicit('port')),
+    address('server:main', 'host', explicit('host')),
     iniKey(
       'server:main',
       'ssl_pem',
@@ -53,7 +58,7 @@ function wantedServerKeys({ answers, sources, paths }: SetupContext): IniKey[] {
     ),
     asTemplate('uwsgi', 'master'),
     asTemplate('uwsgi', 'paste-logger'),
-    asTemplate('uwsgi', 'http', explicit('host', 'port')),
+    address('uwsgi', 'http', explicit('host', 'port')),
     asTemplate('uwsgi', 'processes'),
     asTemplate('uwsgi', 'enable-threads'),
     asTemplate('uwsgi', 'buffer-size'),

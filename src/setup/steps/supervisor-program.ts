@@ -124,7 +124,9 @@ function planProgram(
 function notInstalled(): Partial<StepPlan> {
   const message =
     'Supervisor is not installed, or its configuration includes no other files. Install it (apt install supervisor), or choose --systemd or --no-service'
-  return { conflicts: [{ path: '/etc/supervisor/supervisord.conf', key: undefined, message }] }
+  return {
+    conflicts: [{ path: '/etc/supervisor/supervisord.conf', key: undefined, message, blocking: true }],
+  }
 }
 
 /**

@@ -82,7 +82,9 @@ export function planUnit(
   const file = { step: STEP, path, what: WHAT, isRoot: true }
   const final = merge.action === 'write' ? text : (current ?? text)
   const planned = planServiceFile(file, state.file, final, merge.backup)
-  const conflicts = [...planned.conflicts, ...merge.conflicts]
+  const isForeign = current !== undefined && !startsThisNode(paths, current)
+  const refused = merge.conflicts.map((each) => (isForeign ? { ...each, blocking: true as const } : each))
+  const conflicts = [...planned.conflicts, ...refused]
   // A unit that is not this node's is neither enabled nor started.
   if (conflicts.length > 0)
     return { conflicts, notes: merge.notes, files: written ? { [path]: written } : {} }
@@ -107,7 +109,7 @@ export function planUnit(
 
 function refuse({ facts, paths }: SetupContext): Conflict | undefined {
   const { unit } = unitPaths(paths)
-  const refusal = (message: string): Conflict => ({ path: unit, key: undefined, message })
+  const refusal = (message: string): Conflict => ({ path: unit, key: undefined, message, blocking: true })
   if (!facts.systemd) return refusal('there is no systemd here. Choose --supervisor or --no-service')
   if (facts.account.isRoot) return undefined
   return refusal(

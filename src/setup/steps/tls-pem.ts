@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
+import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { readSmallFile } from '../../lib/small-file.js'
 import { defineStep } from '../define-step.js'
 import { currentText, type InspectedFile, inspectConfigFile, planConfigFile } from '../files/config-file.js'
 import { mergeWhole } from '../files/managed-file.js'
@@ -18,7 +18,6 @@ type WantedPem =
   | { readonly kind: 'keep'; readonly note: string }
 
 const STEP = 'tls-pem'
-const TIMEOUT_MS = 10_000
 const DAY_MS = 86_400_000
 const SOON_DAYS = 14
 
@@ -72,23 +71,33 @@ async function readWanted({ answers, sources, signal }: SetupContext, isThere: b
   if (tlsCert === undefined || tlsKey === undefined) return { kind: 'none' }
   try {
     const [certificate, key] = await Promise.all([readPem(tlsCert, signal), readPem(tlsKey, signal)])
-    return { kind: 'pem', ...joinPem({ file: tlsCert, text: certificate }, { file: tlsKey, text: key }) }
+    return { kind: 'pem', ...joinPem(certificate, key) }
   } catch (error) {
     if (!isThere || isExplicit(sources.tlsCert)) throw error
     return { kind: 'keep', note: `the TLS certificate stays as it is: ${messageOf(error)}` }
   }
 }
 
-async function readPem(file: string, signal: AbortSignal): Promise<string> {
+/**
+ * A look at the files that somebody names, before anything is made of them; the key once it is known too.
+ * @throws MagnetarError ANSWER_INVALID as `joinPem`, and when a file cannot be read; the signal's reason when aborted
+ */
+export async function checkPemFiles(
+  tlsCert: string,
+  tlsKey: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const certificate = await readPem(tlsCert, signal)
+  if (tlsKey === undefined) requireValid(parseCertificate(certificate), certificate.file, new Date())
+  else joinPem(certificate, await readPem(tlsKey, signal))
+}
+
+async function readPem(file: string, signal: AbortSignal): Promise<PemFile> {
   try {
-    return await readFile(file, {
-      encoding: 'utf8',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    })
+    return { file, text: await readSmallFile(file, signal) }
   } catch (error) {
     signal.throwIfAborted()
-    const why = errnoOf(error) === 'ENOENT' ? 'it does not exist' : messageOf(error)
-    throw new MagnetarError('ANSWER_INVALID', `${file} cannot be read: ${why}`, { cause: error })
+    throw new MagnetarError('ANSWER_INVALID', `${file} cannot be read: ${messageOf(error)}`, { cause: error })
   }
 }
 
@@ -113,20 +122,26 @@ export function joinPem(
       `the key ${key.file} does not belong to the certificate ${certificate.file}`,
       'Name the two files that were issued together; the certificate of the server stands first in its file, before its chain.',
     )
-  const from = new Date(parsed.validFrom)
-  const to = new Date(parsed.validTo)
-  if (to <= now) throw invalid(`the certificate ${certificate.file} expired on ${day(to)}`, 'Renew it first.')
-  if (from > now)
-    throw invalid(
-      `the certificate ${certificate.file} is valid only from ${day(from)} on`,
-      'Check the clock of this machine.',
-    )
+  const to = requireValid(parsed, certificate.file, now)
   const daysLeft = Math.floor((to.getTime() - now.getTime()) / DAY_MS)
   const notes =
     daysLeft < SOON_DAYS
       ? [`the TLS certificate expires on ${day(to)}; run setup again when it is renewed`]
       : []
   return { text: [key, certificate].map(({ text }) => `${text.trim()}\n`).join(''), notes }
+}
+
+/** When it ends. */
+function requireValid(certificate: X509Certificate, file: string, now: Date): Date {
+  const from = new Date(certificate.validFrom)
+  const to = new Date(certificate.validTo)
+  if (to <= now) throw invalid(`the certificate ${file} expired on ${day(to)}`, 'Renew it first.')
+  if (from > now)
+    throw invalid(
+      `the certificate ${file} is valid only from ${day(from)} on`,
+      'Check the clock of this machine.',
+    )
+  return to
 }
 
 function parseCertificate({ file, text }: PemFile): X509Certificate {

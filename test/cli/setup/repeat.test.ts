@@ -1,7 +1,12 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { Output } from '../../../src/cli/setup/output.js'
 import { programName, sameCommand } from '../../../src/cli/setup/repeat.js'
+import { showWaysOut } from '../../../src/cli/setup/results.js'
 import { type Given, NOTHING_GIVEN } from '../../../src/setup/answers/given.js'
 import type { OptionName } from '../../../src/setup/answers/option.js'
+import { tempDirectory } from '../../helpers/temp-directory.js'
 
 const told = (values: Partial<Record<OptionName, string>>) => ({
   ...NOTHING_GIVEN,
@@ -35,10 +40,36 @@ describe('the command that does the same again', () => {
   })
 })
 
-it.each([
-  [['node', '/srv/x/bin/magnetar'], { MAGNETAR_PREFIX: '/srv/x' }, '/srv/x/bin/magnetar'],
-  [['node', `${process.cwd()}/bin/magnetar.js`], {}, 'bin/magnetar.js'],
-  [['node', '/usr/local/bin/magnetar'], {}, 'magnetar'],
-])('the program is called as it was: %j %j', (argv, env, name) => {
-  expect(programName(argv, env)).toBe(name)
+describe('how the program is called', () => {
+  it.each([
+    [['node', '/srv/x/bin/magnetar.js'], { MAGNETAR_PREFIX: '/srv/y' }, '/srv/y/bin/magnetar'],
+    [['node', '/srv/a b/bin/magnetar.js'], {}, "'/srv/a b/bin/magnetar.js'"],
+    [['node', 'bin/magnetar.js'], { PATH: '' }, `${process.cwd()}/bin/magnetar.js`],
+    [['node', '/srv/x/test-runner.js'], {}, 'magnetar'],
+  ])('is its whole path, for a shell: %j %j', (argv, env, name) => {
+    expect(programName(argv, env)).toBe(name)
+  })
+
+  it('is its name where the PATH leads to it, and not where that is another one', async () => {
+    const directory = await tempDirectory()
+    for (const name of ['own', 'other', 'path']) mkdirSync(join(directory, name))
+    const [own, other] = ['own', 'other'].map((name) => join(directory, name, 'magnetar.js'))
+    if (!own || !other) throw new Error('no names')
+    for (const file of [own, other]) writeFileSync(file, '', { mode: 0o755 })
+    symlinkSync(own, join(directory, 'path', 'magnetar'))
+    const env = { PATH: `/nowhere:${join(directory, 'path')}` }
+    expect(programName(['node', own], env)).toBe('magnetar')
+    expect(programName(['node', other], env)).toBe(other)
+  })
+})
+
+it('the ways out of a setup are each on one line, in a terminal of any width', () => {
+  const lines: string[] = []
+  const output = { warn: (text: string) => lines.push(text) } as Partial<Output> as Output
+  const prefix = `/srv/${'long/'.repeat(30)}node`
+  showWaysOut(prefix, NOTHING_GIVEN, ['setup', '--prefix', prefix], output)
+  expect(lines.map((line) => line.trim())).toEqual([
+    expect.stringMatching(new RegExp(`^Go on with .* setup --prefix ${prefix}$`)),
+    expect.stringMatching(new RegExp(`^Undo with .* uninstall --prefix ${prefix}$`)),
+  ])
 })

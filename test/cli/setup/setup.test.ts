@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -97,6 +98,30 @@ describe('magnetar setup without a terminal', () => {
     expect(readdirSync(directory)).toEqual([])
   })
 
+  it('takes only small regular files, and only ASCII for a token, before anything is changed', async () => {
+    const directory = await nodeDirectory()
+    execFileSync('mkfifo', [join(directory, 'pipe')])
+    writeFileSync(join(directory, 'big.yml'), `# ${'x'.repeat(1024 * 1024)}\n`)
+    writeFileSync(join(directory, 'token'), 'sécret-token\n')
+    const prefix = join(directory, 'node')
+    const refused = async (words: string[], input = ''): Promise<string> => {
+      const run = await runSetup(['--plan', '--prefix', prefix, ...words], { cwd: directory, input })
+      expect(run.exitCode).toBe(2)
+      return run.stderr
+    }
+    expect(await refused(['--answers', 'pipe'])).toContain('pipe: it is not a regular file')
+    expect(await refused(['--answers', 'big.yml'])).toContain('it has more than 1048576 bytes')
+    expect(await refused(['--answers', '-'], '#'.repeat(1024 * 1025))).toContain(
+      'input has more than 1048576',
+    )
+    const harmlessFlags = await harmless(directory)
+    expect(await refused([...harmlessFlags, '--token-file', 'pipe'])).toContain('it is not a regular file')
+    const told = await refused([...harmlessFlags, '--token-file', 'token'])
+    expect(told).toContain('has characters other than ASCII')
+    expect(told).not.toContain('cret')
+    expect(existsSync(prefix)).toBe(false)
+  })
+
   it('names all that is wrong or missing at once: flags, variables, answers file', async () => {
     const directory = await nodeDirectory()
     writeFileSync(join(directory, 'node.yml'), 'prefx: /x\nshell: ""\n')
@@ -143,6 +168,30 @@ describe('magnetar setup without a terminal', () => {
     expect(run.stderr).toMatch(new RegExp(`--port: port ${port} is in use by another program; \\d+ is free`))
     expect(readdirSync(directory)).toEqual([])
   })
+
+  it(
+    'what could never work is refused before anything is changed, and shown by every preview',
+    LONG,
+    async () => {
+      const directory = await nodeDirectory()
+      writeFileSync(join(directory, 'file'), '')
+      const flags = (await harmless(directory)).map((word, at, all) =>
+        all[at - 1] === '--prefix' ? join(directory, 'file/node') : word,
+      )
+      for (const [preview, exitCode] of [
+        [['--plan'], 1],
+        [['--diff'], 1],
+        [['--check'], 3],
+        [['--force'], 1],
+      ] as const) {
+        const run = await runSetup(['--yes', ...flags, ...preview])
+        expect({ preview, exitCode: run.exitCode }).toEqual({ preview, exitCode })
+        expect(run.stdout + run.stderr).toContain(`${join(directory, 'file')} is no directory`)
+        expect(run.stderr).not.toContain('--force')
+      }
+      expect(readdirSync(directory)).toEqual(['file'])
+    },
+  )
 
   it(
     'what was edited by hand is left alone: kept silently, or told with exit code 3 when something else is asked for',

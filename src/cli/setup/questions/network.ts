@@ -1,6 +1,9 @@
 import { basename, dirname, join } from 'node:path'
 import { isLoopback } from '../../../setup/answers/answer-rules.js'
 import type { OptionName } from '../../../setup/answers/option.js'
+import { fileOrInput } from '../../../setup/answers/option-types.js'
+import { checkPemFiles } from '../../../setup/steps/tls-pem.js'
+import { readTokenFile } from '../gather.js'
 import { inputFor, type Preset, pick, type Question } from '../question.js'
 import type { Session } from '../session.js'
 
@@ -47,7 +50,7 @@ export const networkQuestions: readonly Question[] = [
       applies: isOpen,
       async preset({ draft, input: { machine } }): Promise<Preset | undefined> {
         if (!isLoopback(draft.answers.host ?? 'localhost')) return undefined
-        return { text: '0.0.0.0', source: `all: ${machine.addresses.join(', ')}` }
+        return { text: '0.0.0.0', source: ['all', machine.addresses.join(', ')].filter(Boolean).join(': ') }
       },
     }),
     // The question before has set it then.
@@ -71,12 +74,24 @@ export const networkQuestions: readonly Question[] = [
       if (value === 'proxy') for (const name of ['tlsCert', 'tlsKey'] as const) session.set(name, undefined)
     },
   }),
-  inputFor({ name: 'tlsCert', message: 'Certificate, with its chain?', applies: wantsCertificate }),
+  inputFor({
+    name: 'tlsCert',
+    message: 'Certificate, with its chain?',
+    applies: wantsCertificate,
+    check: (session, text) => {
+      const key = session.isGiven('tlsKey') ? session.draft.answers.tlsKey : undefined
+      return checkPemFiles(pathOf(session, text), key, session.signal)
+    },
+  }),
   inputFor({
     name: 'tlsKey',
     message: 'Private key of the certificate?',
     applies: (session) => wantsCertificate(session) || session.isGiven('tlsCert'),
     preset: findKey,
+    async check(session, text) {
+      const { tlsCert } = session.draft.answers
+      if (tlsCert !== undefined) await checkPemFiles(tlsCert, pathOf(session, text), session.signal)
+    },
   }),
   pick({
     id: 'token',
@@ -96,6 +111,7 @@ export const networkQuestions: readonly Question[] = [
     name: 'tokenFile',
     message: 'File with the token?',
     applies: ({ picks }) => picks.get('token') === 'file',
+    check: async (session, text) => void (await readTokenFile(pathOf(session, text), session.signal)),
   }),
   inputFor({
     name: 'port',
@@ -110,6 +126,11 @@ export const networkQuestions: readonly Question[] = [
     },
   }),
 ]
+
+/** The file that an answer names. */
+function pathOf({ input, directory }: Session, text: string): string {
+  return fileOrInput.parse(text, { directory, home: input.facts.account.home })?.value ?? text
+}
 
 /** Where the usual tools put the key beside the certificate. */
 async function findKey({ draft, input: { machine } }: Session): Promise<Preset | undefined> {

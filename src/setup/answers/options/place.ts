@@ -3,7 +3,7 @@ import type { SetupOption } from '../option.js'
 import {
   accountId,
   accountName,
-  directory,
+  homeDirectory,
   instanceName,
   orNone,
   prefixDirectory,
@@ -51,7 +51,7 @@ export const placeOptions: readonly SetupOption[] = [
     flags: [{ flag: '--group', argument: 'NAME' }],
     type: accountName,
     description: 'group of the files; made when there is none',
-    why: 'Another group than the own one of the user lets its members read along.',
+    why: 'Files and jobs get this group. Secrets such as app.yml stay readable for the user alone; groups of the system (root, shadow, disk) are refused.',
     defaultText: 'the primary group of the user',
     follows: 'user',
     default: async ({ facts: { account }, answers: { user = account.user }, machine }) => {
@@ -83,7 +83,7 @@ export const placeOptions: readonly SetupOption[] = [
   {
     name: 'home',
     flags: [{ flag: '--home', argument: 'DIR' }],
-    type: directory,
+    type: homeDirectory,
     description: 'home directory of the user, where it has to be made',
     why: 'Tools and Conda keep caches there.',
     defaultText: 'named after the user, in /home',
