@@ -11,8 +11,6 @@ export const FEATURES = {
   user_auth:
     'this release has no user authentication: jobs are accepted from everyone who has the private token',
   sentry: 'this release does not report to Sentry',
-  live_output: "this release sends a job's output when the job has ended, not while it runs",
-  staging_retries: 'this release retries staging by its own rules',
   cvmfsexec: 'this release does not set up CVMFS for jobs: it must be mounted on the machines that run them',
   drmaa:
     "this release does not load a DRMAA library: on a host with Slurm it submits by Slurm's own commands, elsewhere it does not start",

@@ -11,7 +11,7 @@ import { openSection, reviewKeys, type Section } from './section.js'
 import { readServer } from './server.js'
 import { readSharedValues } from './shared-values.js'
 import { readSources } from './sources.js'
-import type { NodeConfig } from './types.js'
+import type { NodeConfig, TransfersConfig } from './types.js'
 import { warnUnknownAppKeys } from './unknown-keys.js'
 
 export { ConfigError }
@@ -64,6 +64,7 @@ export async function loadConfig(options: LoadOptions): Promise<NodeConfig> {
     persistenceDirectory: readPersistenceDirectory(app, options),
     fileCacheDirectory: await readFileCacheDirectory(app, options, problems),
     managers,
+    transfers: readTransfers(app, options),
     jobMetrics: await readJobMetrics(
       app.get('job_metrics_config_file'),
       configDirectory,
@@ -75,6 +76,20 @@ export async function loadConfig(options: LoadOptions): Promise<NodeConfig> {
   problems.throwIfAny()
   features.warn(problems)
   return { ...config, warnings: problems.warnings }
+}
+
+function readTransfers(app: Section<typeof appOptions>, options: LoadOptions): TransfersConfig {
+  const hosts = app
+    .get('transfer_hosts')
+    ?.split(',')
+    .map((host) => host.trim())
+  const caFile = app.get('transfer_ca_file')
+  return {
+    atOnce: app.get('transfers_at_once'),
+    perJob: app.get('transfers_per_job'),
+    allowedHosts: hosts?.filter((host) => host !== ''),
+    caFile: caFile === undefined ? undefined : resolve(options.cwd, caFile),
+  }
 }
 
 /** pulsar/core.py __setup_persistence_directory: `__none__` means nowhere. */

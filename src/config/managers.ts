@@ -8,7 +8,7 @@ import { managerOptions } from './options/index.js'
 import type { Problems } from './problems.js'
 import { openSection, reviewKeys, type Section } from './section.js'
 import { readSharedValues, type SharedValues } from './shared-values.js'
-import type { ManagerConfig, ManagerType } from './types.js'
+import type { ManagerConfig, ManagerType, RetryConfig } from './types.js'
 import { warnUnknownManagerKeys } from './unknown-keys.js'
 
 export interface ManagerContext {
@@ -58,6 +58,23 @@ export function readManager(named: NamedManager, context: ManagerContext): Manag
     shellPlugin: section.get('shell_plugin') || undefined,
     jobParameters: readJobParameters(type, section, problems),
     returnCodeWaitMs: Math.round(section.get('return_code_wait') * 1000),
+    stageInRetries: readRetries(section, 'preprocess_action'),
+    stageOutRetries: readRetries(section, 'postprocess_action'),
+    liveOutput: shared.sendsLiveOutput ? shared.liveOutput : undefined,
+  }
+}
+
+function readRetries(
+  section: ManagerSection,
+  prefix: 'preprocess_action' | 'postprocess_action',
+): RetryConfig {
+  const ms = (key: 'interval_start' | 'interval_step' | 'interval_max'): number =>
+    Math.round(section.get(`${prefix}_${key}`) * 1000)
+  return {
+    maxRetries: section.get(`${prefix}_max_retries`),
+    intervalStartMs: ms('interval_start'),
+    intervalStepMs: ms('interval_step'),
+    intervalMaxMs: ms('interval_max'),
   }
 }
 

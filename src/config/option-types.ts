@@ -124,6 +124,18 @@ export const tmpDirectory: OptionType<string | undefined> = {
   nullable: true,
 }
 
+/**
+ * Attempts after the first (managers/util/retry.py): nothing and 0 mean for ever there, -1 none.
+ */
+export const retries: OptionType<number> = {
+  expected: 'a whole number of attempts, 0 for ever, -1 for none',
+  schema: () =>
+    z
+      .union([z.null(), z.literal(''), z.preprocess(numberFromText(/^[-+]?\d+$/), z.number().int().safe())])
+      .transform((value) => (value ? Math.max(0, value) : Number.POSITIVE_INFINITY)),
+  input: 'value',
+}
+
 /** Options of parts that this release does not have: any value will do. */
 export const anything: OptionType<unknown> = {
   expected: 'anything',

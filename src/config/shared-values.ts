@@ -1,6 +1,7 @@
 import type { sharedOptions } from './options/shared.js'
 import type { Problems } from './problems.js'
 import type { Section } from './section.js'
+import type { LiveOutputConfig } from './types.js'
 
 /** The options that stand at the top of app.yml for all managers and in a manager for itself. */
 export interface SharedValues {
@@ -12,6 +13,8 @@ export interface SharedValues {
   /** undefined: no limit. */
   readonly maximumStreamSizeBytes: number | undefined
   readonly jobDirectoryMode: number | undefined
+  readonly sendsLiveOutput: boolean
+  readonly liveOutput: LiveOutputConfig
 }
 
 /** @param inherited the values of the node, when a manager is read. */
@@ -27,6 +30,12 @@ export function readSharedValues(
     debug: section.get('debug'),
     maximumStreamSizeBytes: readStreamSize(section, inherited !== undefined),
     jobDirectoryMode: section.get('job_directory_mode'),
+    sendsLiveOutput: section.get('send_stdout_update'),
+    liveOutput: {
+      intervalMs: Math.round(section.get('stdout_update_interval') * 1000),
+      timeoutMs: Math.round(section.get('stdout_update_timeout') * 1000),
+      chunkBytes: section.get('stdout_update_chunk_size'),
+    },
   }
   if (!inherited) return own
   const from = (key: keyof typeof sharedOptions): SharedValues => (section.node(key) ? own : inherited)
@@ -37,6 +46,12 @@ export function readSharedValues(
     debug: from('debug').debug,
     maximumStreamSizeBytes: from('maximum_stream_size').maximumStreamSizeBytes,
     jobDirectoryMode: from('job_directory_mode').jobDirectoryMode,
+    sendsLiveOutput: from('send_stdout_update').sendsLiveOutput,
+    liveOutput: {
+      intervalMs: from('stdout_update_interval').liveOutput.intervalMs,
+      timeoutMs: from('stdout_update_timeout').liveOutput.timeoutMs,
+      chunkBytes: from('stdout_update_chunk_size').liveOutput.chunkBytes,
+    },
   }
 }
 

@@ -10,10 +10,36 @@ export interface NodeConfig {
   readonly persistenceDirectory: string | null
   readonly fileCacheDirectory: string | undefined
   readonly managers: readonly ManagerConfig[]
+  readonly transfers: TransfersConfig
   readonly jobMetrics: readonly MetricPluginConfig[]
   readonly logging: LoggingConfig
   /** One sentence each, to be logged once at start: unknown keys with the nearest known name, ignored parts. */
   readonly warnings: readonly string[]
+}
+
+export interface TransfersConfig {
+  readonly atOnce: number
+  readonly perJob: number
+  /** undefined: any host. */
+  readonly allowedHosts: readonly string[] | undefined
+  /** Absolute. */
+  readonly caFile: string | undefined
+}
+
+/** How a failed transfer is tried again. */
+export interface RetryConfig {
+  /** Attempts after the first; Infinity: for ever; undefined: for a day. */
+  readonly maxRetries: number | undefined
+  readonly intervalStartMs: number
+  readonly intervalStepMs: number
+  readonly intervalMaxMs: number
+}
+
+/** Live output; undefined where it is off. */
+export interface LiveOutputConfig {
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly chunkBytes: number
 }
 
 export interface ServerConfig {
@@ -75,6 +101,9 @@ export interface ManagerConfig {
   readonly jobParameters: Readonly<Record<string, string>>
   /** How long a return_code file may lag behind the scheduler's word that the job ended (shared file systems). */
   readonly returnCodeWaitMs: number
+  readonly stageInRetries: RetryConfig
+  readonly stageOutRetries: RetryConfig
+  readonly liveOutput: LiveOutputConfig | undefined
 }
 
 export interface MetricPluginConfig {

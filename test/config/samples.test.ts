@@ -17,7 +17,6 @@ const DEPENDENCIES = 'set: this release resolves no tool dependencies'
 const QUEUE = 'message_queue_url is set: this release serves REST only'
 const CONDOR = 'this release does not submit to HTCondor'
 const DRMAA = 'this release does not load a DRMAA library'
-const RETRIES = 'this release retries staging by its own rules'
 const SENTRY = 'sentry_dsn is set'
 const POLLING = 'min_polling_interval only works inside a manager'
 const CACHE_PATH = 'container_image_cache_path has no effect'
@@ -25,7 +24,7 @@ const ASSIGN_IDS = 'means the same as galaxy'
 
 function organisation(names: string[], staging: string, persistence: string): Expected {
   const managers = names.map((name) => `${name}:queued_drmaa`)
-  return { managers, staging, persistence, warnings: [DEPENDENCIES, QUEUE, SENTRY, RETRIES, DRMAA] }
+  return { managers, staging, persistence, warnings: [DEPENDENCIES, QUEUE, SENTRY, DRMAA] }
 }
 
 const DATA = { staging: '/data/share/staging', persistence: '/data/share/persisted_data' }
@@ -52,12 +51,12 @@ const EXPECTED: Record<string, Expected> = {
   'eu-de03.app.yml': {
     ...DATA,
     managers: MANAGERS_EU,
-    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, DEPENDENCIES, QUEUE, CONDOR, RETRIES],
+    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, DEPENDENCIES, QUEUE, CONDOR],
   },
   'eu-generic.app.yml': {
     ...DATA,
     managers: ['benchmarking', 'production', 'test'].map((name) => `${name}:queued_condor`),
-    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, DEPENDENCIES, QUEUE, CONDOR, RETRIES],
+    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, DEPENDENCIES, QUEUE, CONDOR],
   },
   'gtn-2019-rest.app.yml': {
     managers: ['_default_:queued_python'],

@@ -155,7 +155,6 @@ describe('keys that nobody reads', () => {
     ],
     ['tool_config_files: toolbox.xml', 'tools are NOT checked'],
     ['object_store_config_file: x', 'object store'],
-    ['send_stdout_update: true', "sends a job's output when the job has ended"],
     ['manager: {cvmfsexec: {mode: mountrepo}}', 'manager.cvmfsexec is set'],
     ['manager: {type: coexecution}', 'manager _default_ (coexecution)'],
     ['manager: {type: queued_cli, job_plugin: Torque}', 'manager _default_ (job_plugin: Torque)'],

@@ -7,6 +7,8 @@ import type { Scheduler } from '../../src/schedulers/scheduler.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
 
+const RETRIES = { maxRetries: undefined, intervalStartMs: 2000, intervalStepMs: 2000, intervalMaxMs: 30_000 }
+
 /** A manager's configuration as an app.yml without any key gives it. */
 export function managerConfig(stagingDirectory: string, more: Partial<ManagerConfig> = {}): ManagerConfig {
   return {
@@ -32,6 +34,9 @@ export function managerConfig(stagingDirectory: string, more: Partial<ManagerCon
     shellPlugin: undefined,
     jobParameters: {},
     returnCodeWaitMs: 15_000,
+    stageInRetries: RETRIES,
+    stageOutRetries: RETRIES,
+    liveOutput: undefined,
     ...more,
   }
 }

@@ -5,11 +5,13 @@ import { messagingOptions } from './messaging.js'
 import { nodeOptions } from './node.js'
 import { loggerOptions, serverMainOptions, uwsgiOptions } from './server.js'
 import { sharedOptions } from './shared.js'
+import { transferOptions } from './transfers.js'
 
 /** What may stand at the top of app.yml. */
 export const appOptions = {
   ...nodeOptions,
   ...sharedOptions,
+  ...transferOptions,
   ...messagingOptions,
   ...dependencyOptions,
 } as const
@@ -37,6 +39,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
     where: 'In `managers: NAME:` or in `manager:` of app.yml.',
     options: managerOnlyOptions,
   },
+  { title: 'Transfers', where: 'At the top of app.yml.', options: transferOptions },
   { title: 'Server', where: 'In `[server:main]` of server.ini.', options: serverMainOptions },
   { title: 'uWSGI', where: 'In `[uwsgi]` of server.ini.', options: uwsgiOptions },
   {

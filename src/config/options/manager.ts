@@ -1,5 +1,5 @@
 import { later, type Option } from '../option.js'
-import { anything, concurrency, oneOf, path, seconds, text, tmpDirectory } from '../option-types.js'
+import { anything, concurrency, oneOf, path, retries, seconds, text, tmpDirectory } from '../option-types.js'
 import type { ManagerType } from '../types.js'
 
 export const MANAGER_TYPES = [
@@ -15,6 +15,29 @@ export const MANAGER_TYPES = [
 ] as const satisfies readonly ManagerType[]
 
 const QUIET = { quiet: true } as const
+
+type RetryOptions<Prefix extends string> = Record<`${Prefix}_max_retries`, Option<number, undefined>> &
+  Record<`${Prefix}_${'interval_start' | 'interval_step' | 'interval_max'}`, Option<number, number>>
+
+/** How often and how soon a failed transfer is tried again (managers/util/retry.py). */
+function retryOptions<const Prefix extends string>(prefix: Prefix, what: string): RetryOptions<Prefix> {
+  const interval = (seconds_: number, description: string): Option<number, number> => ({
+    type: seconds,
+    default: seconds_,
+    description,
+  })
+  return {
+    [`${prefix}_max_retries`]: {
+      type: retries,
+      default: undefined,
+      defaultText: 'for a day',
+      description: `Attempts after the first at ${what}, when the network, Galaxy or the disk fails: 0 for ever, -1 none.`,
+    },
+    [`${prefix}_interval_start`]: interval(2, 'Seconds before the second attempt.'),
+    [`${prefix}_interval_step`]: interval(2, 'Seconds added before each further attempt.'),
+    [`${prefix}_interval_max`]: interval(30, 'Seconds between two attempts at most.'),
+  } as RetryOptions<Prefix>
+}
 
 /** What only a manager has. */
 export const managerOnlyOptions = {
@@ -95,12 +118,8 @@ export const managerOnlyOptions = {
   },
   monitor: later(anything, 'coexecution', 'coexecution: how the end of a job is seen.', QUIET),
   cvmfsexec: later(anything, 'cvmfsexec', 'Set up CVMFS for the job.'),
-  'preprocess_action_*': later(
-    anything,
-    'staging_retries',
-    'Retries of stage-in: max_retries, interval_start, …',
-  ),
-  'postprocess_action_*': later(anything, 'staging_retries', 'Retries of stage-out.'),
+  ...retryOptions('preprocess_action', 'fetching an input'),
+  ...retryOptions('postprocess_action', 'delivering an output'),
   'submit_*': later(anything, 'condor', 'queued_condor: lines of the submit file.', QUIET),
   production: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
   chown_working_directory_script: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),

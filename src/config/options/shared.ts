@@ -1,5 +1,5 @@
-import { later, type Option } from '../option.js'
-import { anything, fileMode, flag, path, text, wholeNumber } from '../option-types.js'
+import type { Option } from '../option.js'
+import { fileMode, flag, path, seconds, text, wholeNumber } from '../option-types.js'
 
 /** Of app.yml as well as of one manager, where they override. */
 export const sharedOptions = {
@@ -39,19 +39,25 @@ export const sharedOptions = {
     defaultText: '0777 less the umask',
     description: 'Mode with which job directories are made; the umask applies.',
   },
-  send_stdout_update: later(anything, 'live_output', "Send a running job's output to Galaxy.", {
-    defaultText: 'false',
-  }),
-  stdout_update_interval: later(anything, 'live_output', 'Seconds between two updates.', {
-    defaultText: '3',
-    quiet: true,
-  }),
-  stdout_update_timeout: later(anything, 'live_output', 'Seconds that one update may take.', {
-    defaultText: '30',
-    quiet: true,
-  }),
-  stdout_update_chunk_size: later(anything, 'live_output', 'Bytes per update.', {
-    defaultText: '524288',
-    quiet: true,
-  }),
+  send_stdout_update: {
+    type: flag,
+    default: false,
+    description:
+      "Send a running job's standard output and error to Galaxy; for jobs whose files this node delivers.",
+  },
+  stdout_update_interval: {
+    type: seconds,
+    default: 3,
+    description: 'Seconds between two updates.',
+  },
+  stdout_update_timeout: {
+    type: seconds,
+    default: 30,
+    description: 'Seconds that one update may take.',
+  },
+  stdout_update_chunk_size: {
+    type: wholeNumber(1, 'a whole number of bytes, 1 or more'),
+    default: 512 * 1024,
+    description: 'Bytes of one update at most.',
+  },
 } as const satisfies Record<string, Option>

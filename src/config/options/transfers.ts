@@ -1,0 +1,31 @@
+import type { Option } from '../option.js'
+import { path, text, wholeNumber } from '../option-types.js'
+
+const count = wholeNumber(1, 'a whole number, 1 or more')
+
+/** How this node fetches inputs from Galaxy and delivers outputs. Magnetar's own. */
+export const transferOptions = {
+  transfers_at_once: {
+    type: count,
+    default: 8,
+    description: 'Files that are fetched or delivered at once, by all jobs together.',
+  },
+  transfers_per_job: {
+    type: count,
+    default: 4,
+    description: 'Files that are fetched or delivered at once for one job.',
+  },
+  transfer_hosts: {
+    type: text,
+    default: undefined,
+    defaultText: 'any host',
+    description:
+      'The only hosts that files are fetched from and delivered to: `galaxy.example.org`, `*.example.org`, `10.0.0.5:8080`, separated by commas.',
+  },
+  transfer_ca_file: {
+    type: path,
+    default: undefined,
+    description:
+      "PEM file with the certificates that sign Galaxy's, when a private authority does; the system's own are always trusted.",
+  },
+} as const satisfies Record<string, Option>
