@@ -8,6 +8,8 @@ import { errnoOf, MagnetarError, messageOf } from './lib/errors.js'
 import { makeDirectories } from './lib/fs.js'
 import type { Logger } from './lib/log.js'
 import { createScheduler, createSlurmService, isLocal } from './schedulers/index.js'
+import { createLazyHttpClient } from './staging/lazy-http-client.js'
+import { createTransferQueue } from './staging/transfer-queue.js'
 import type { Store } from './store/store.js'
 
 /** The release whose protocol we speak; clients compare it (pulsar/web/routes.py, setup answer). */
@@ -53,6 +55,9 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     releasers.push(() => store.close())
     const slurm = createSlurmService({ log })
     releasers.push(() => slurm.close())
+    const transfers = createTransferQueue(config.transfers)
+    const galaxy = createLazyHttpClient(config.transfers, log)
+    releasers.push(() => galaxy.close())
     const managers: RunningManager[] = []
     for (const manager of config.managers) {
       const opened = await openManager({
@@ -62,6 +67,8 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
         returnCodeWaitMs: isLocal(manager) ? 0 : manager.returnCodeWaitMs,
         metrics: config.jobMetrics,
         store,
+        transfers,
+        http: galaxy,
         persistenceDirectory: config.persistenceDirectory,
         log: config.managers.length > 1 ? log.child({ manager: manager.name }) : log,
       })

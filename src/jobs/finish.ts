@@ -1,16 +1,8 @@
 import { disk } from './disk/disk.js'
 import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
-import { activeKey, endedKey, type JobRecord } from './record.js'
+import { activeKey, endedKey, type JobEnd, type JobRecord } from './record.js'
+import { forgetTransfers } from './transfer-notes.js'
 import { isDone } from './transitions.js'
-import type { JobStatus } from './types.js'
-
-export interface JobEnd {
-  readonly status: Extract<JobStatus, 'complete' | 'failed' | 'lost'>
-  /** Why, when it is not `complete`. */
-  readonly reason?: string
-  /** For a script that left no return code. */
-  readonly exitCode?: number
-}
 
 /**
  * Ends a job, once: files first, then the record (synced), then the status that clients see.
@@ -42,7 +34,7 @@ export async function settleStopped(
   await forgetActive(context, job, recordOf(job))
 }
 
-function writeEnd(
+export function writeEnd(
   context: ManagerContext,
   job: Job,
   reason: string | undefined,
@@ -68,6 +60,7 @@ async function forgetActive(context: ManagerContext, job: Job, record: JobRecord
     { type: 'del', key: activeKey(name, job.id) },
     job.cleaned ? { type: 'del', key: ended } : { type: 'put', key: ended, value: record },
   ])
+  if (job.stagesIn || job.stagesOut) await forgetTransfers(context.store, name, job.id, { lazy: true })
   context.jobs.delete(job.id)
   if (!job.cleaned) context.recentlyEnded.set(job.id, record.status)
 }

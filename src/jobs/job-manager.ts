@@ -10,12 +10,17 @@ import { directoryOf, type ManagerContext, recordOf } from './job.js'
 import { checkJobId } from './job-id.js'
 import type { LaunchQueue } from './launch-queue.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
+import type { StagingWork } from './staging-work.js'
 import { recordSubmit } from './submit.js'
 import { isDone } from './transitions.js'
 import type { JobManager } from './types.js'
 
 /** What clients may ask of one manager; each call validates the job id first. */
-export function createJobManager(context: ManagerContext, launches: LaunchQueue): JobManager {
+export function createJobManager(
+  context: ManagerContext,
+  launches: LaunchQueue,
+  staging: StagingWork,
+): JobManager {
   const { config, store, version } = context
   const streamLimitBytes = config.maximumStreamSizeBytes ?? Number.MAX_SAFE_INTEGER
   return {
@@ -33,6 +38,7 @@ export function createJobManager(context: ManagerContext, launches: LaunchQueue)
       await untilGone(context, checkJobId(jobId))
       const submitted = await context.lock.run(jobId, () => recordSubmit(context, jobId, request))
       if (!submitted) return
+      if (submitted.job.stagesIn) return staging.bringIn(submitted.job, submitted.launch)
       launches.add(submitted.job, submitted.launch)
       await launches.room()
     },

@@ -4,10 +4,13 @@ import type { KeyedLock } from '../lib/keyed-lock.js'
 import type { Logger } from '../lib/log.js'
 import type { Recent } from '../lib/recent.js'
 import type { Scheduler } from '../schedulers/scheduler.js'
+import type { HttpClient } from '../staging/http-client.js'
+import type { TransferQueue } from '../staging/transfer-queue.js'
 import type { Store } from '../store/store.js'
 import { type JobDirectory, jobDirectory } from './directory.js'
-import type { JobRecord } from './record.js'
+import type { JobEnd, JobRecord } from './record.js'
 import type { ScriptEvents } from './script-events.js'
+import type { TransferProgress } from './transfer-progress.js'
 import { nextStatus } from './transitions.js'
 import type { Trash } from './trash.js'
 import type { JobStatus } from './types.js'
@@ -25,6 +28,15 @@ export interface Job {
   stopping: boolean
   /** Cleaned before it had stopped: no record of it stays. */
   cleaned: boolean
+  /** Its inputs are to be fetched before it can be launched. */
+  stagesIn: boolean
+  /** Its outputs are to be delivered when it has run. */
+  readonly stagesOut: boolean
+  /** It has run and ended so; its outputs are being delivered. */
+  end: JobEnd | undefined
+  /** Ends its transfers. */
+  moving: AbortController | undefined
+  progress: TransferProgress | undefined
   /** When its state was last learned or asked for. */
   newsAtMs: number
   /** Since when its script has announced its end, while the scheduler has yet to say how it ended. */
@@ -43,6 +55,8 @@ export interface ManagerContext {
   readonly returnCodeWaitMs: number
   readonly metrics: readonly MetricPluginConfig[]
   readonly store: Store
+  readonly transfers: TransferQueue
+  readonly http: HttpClient
   readonly events: ScriptEvents
   readonly trash: Trash
   /** undefined: the index files of the Python server are not kept (`persistence_directory: __none__`). */
@@ -56,6 +70,8 @@ export interface ManagerContext {
   readonly lock: KeyedLock
   /** Aborted when the manager closes. */
   readonly signal: AbortSignal
+  /** Starts to deliver the outputs of a job that has run. */
+  deliver(job: Job): void
   nextSequence(): number
   /** Called after each change of status, by `changeStatus` alone. */
   publish(change: StatusChange): void
@@ -83,6 +99,11 @@ export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
     externalId: record.externalId,
     stopping: record.stopping ?? false,
     cleaned: record.cleaned ?? false,
+    stagesIn: record.stagesIn ?? false,
+    stagesOut: record.stagesOut ?? false,
+    end: record.end,
+    moving: undefined,
+    progress: undefined,
     newsAtMs: Date.now(),
     announcedAtMs: undefined,
     endedSinceMs: undefined,
@@ -98,6 +119,9 @@ export function recordOf(job: Job, more: { status?: JobStatus; reason?: string }
     ...(job.externalId === undefined ? {} : { externalId: job.externalId }),
     ...(job.stopping ? { stopping: true as const } : {}),
     ...(job.cleaned ? { cleaned: true as const } : {}),
+    ...(job.stagesIn ? { stagesIn: true as const } : {}),
+    ...(job.stagesOut ? { stagesOut: true as const } : {}),
+    ...(job.end === undefined ? {} : { end: job.end }),
     ...(more.reason === undefined ? {} : { reason: more.reason }),
   }
 }

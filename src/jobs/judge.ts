@@ -4,8 +4,9 @@ import { pause } from '../lib/timing.js'
 import type { SchedulerReport } from '../schedulers/scheduler.js'
 import { parseStarted, STARTED_FILE } from '../schedulers/started-file.js'
 import { disk } from './disk/disk.js'
-import { eventFiles, finishJob, recordEnd, settleStopped } from './finish.js'
+import { eventFiles, recordEnd, settleStopped } from './finish.js'
 import { changeStatus, type Job, type ManagerContext } from './job.js'
+import { endRun } from './staging-work.js'
 
 /** Above this a return code may be a signal's: then the scheduler is asked whether it was the one who killed. */
 const LAST_PLAIN_CODE = 128
@@ -22,19 +23,22 @@ export function noteStarted(context: ManagerContext, jobId: string): void {
 /** The script has ended: with a plain return code that is the end of the job, else the scheduler's word is wanted. */
 export function noteEnded(context: ManagerContext, jobId: string): Promise<void> {
   return underLock(context, jobId, async (job) => {
+    if (job.end) return
     if (job.stopping) return askSoon(job)
     const code = await disk.readEnd(job.directory.path, LAST_PLAIN_CODE, eventFiles(context, jobId))
     if (code === undefined) {
       job.announcedAtMs ??= Date.now()
       return askSoon(job)
     }
-    await recordEnd(context, job, { status: 'complete' })
+    if (job.stagesOut) await endRun(context, job, { status: 'complete' })
+    else await recordEnd(context, job, { status: 'complete' })
   })
 }
 
 /** What the scheduler says of a job. */
 export function noteReport(context: ManagerContext, jobId: string, report: SchedulerReport): Promise<void> {
   return underLock(context, jobId, async (job) => {
+    if (job.end) return
     job.newsAtMs = Date.now()
     if (report.state === 'queued' || report.state === 'running') {
       job.endedSinceMs = undefined
@@ -52,21 +56,21 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
     // A script that was killed after it had left its return code (a negative exit code): the tool was through.
     const killed = report.exitCode !== undefined && report.exitCode < 0
     const left = killed ? await disk.readReturnCode(job.directory.path, false) : undefined
-    if (left !== undefined && left <= LAST_PLAIN_CODE) return finishJob(context, job, { status: 'complete' })
-    return finishJob(context, job, { status: 'failed', reason: report.failure })
+    if (left !== undefined && left <= LAST_PLAIN_CODE) return endRun(context, job, { status: 'complete' })
+    return endRun(context, job, { status: 'failed', reason: report.failure })
   }
   job.endedSinceMs ??= Date.now()
   const overdue = Date.now() - job.endedSinceMs >= context.returnCodeWaitMs
   const code = await disk.readReturnCode(job.directory.path, overdue)
-  if (code !== undefined) return finishJob(context, job, { status: 'complete' })
+  if (code !== undefined) return endRun(context, job, { status: 'complete' })
   if (!overdue) return recheckLater(context, job, report)
   if (report.exitCode !== undefined)
-    return finishJob(context, job, { status: 'complete', exitCode: report.exitCode })
+    return endRun(context, job, { status: 'complete', exitCode: report.exitCode })
   const waited =
     context.returnCodeWaitMs > 0
       ? ` (waited ${context.returnCodeWaitMs / 1000} s for it, option return_code_wait)`
       : ''
-  return finishJob(
+  return endRun(
     context,
     job,
     report.state === 'gone'

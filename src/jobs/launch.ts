@@ -7,7 +7,6 @@ import { finishJob } from './finish.js'
 import { type Job, type ManagerContext, recordOf } from './job.js'
 import { activeKey } from './record.js'
 import { buildJobScript } from './script.js'
-import { unsupportedStaging } from './staging-check.js'
 import { stopJob } from './stop.js'
 import type { SubmitRequest } from './types.js'
 
@@ -74,13 +73,17 @@ export async function launchJob(
     await context.lock.run(job.id, () => recordLaunch(context, job))
   } catch (error) {
     if (context.signal.aborted) return
-    await failLaunch(context, job, messageOf(error)).catch((problem: unknown) =>
+    const failing = context.lock.run(job.id, () =>
+      failLaunch(context, job, `The job could not be launched: ${messageOf(error)}`),
+    )
+    await failing.catch((problem: unknown) =>
       log.error(`cannot record that the launch failed (${messageOf(error)}): ${messageOf(problem)}`),
     )
   }
 }
 
-async function readLaunch(job: Job): Promise<SubmitRequest> {
+/** What the job is to run, as its launch_config says. @throws Error when that is gone */
+export async function readLaunch(job: Job): Promise<SubmitRequest> {
   const text = await disk.readIfThere(job.directory.launchConfig)
   if (!text) throw new Error('its launch_config is gone from the job directory')
   return JSON.parse(text) as SubmitRequest
@@ -88,8 +91,6 @@ async function readLaunch(job: Job): Promise<SubmitRequest> {
 
 async function writeScript(context: ManagerContext, job: Job, launch: SubmitRequest): Promise<void> {
   const { directory } = job
-  const refused = unsupportedStaging(launch.remote_staging)
-  if (refused) throw new Error(refused)
   if (hasRequirements(launch.dependencies_description)) {
     // As where nothing resolves them in the Python server: the job runs, and finds its tools on the PATH or not.
     context.log.warn({ job: job.id }, 'the tool asks for dependencies, which this release does not resolve')
@@ -126,14 +127,11 @@ async function recordLaunch(context: ManagerContext, job: Job): Promise<void> {
   await context.store.write([change], { lazy: true })
 }
 
-/** As the Python server does, and beyond it the reason reaches the client's stderr (job-lifecycle §4). */
-async function failLaunch(context: ManagerContext, job: Job, reason: string): Promise<void> {
-  await context.lock.run(job.id, async () => {
-    await disk.writeFlags(job.directory.path, { preprocessing_failed: true })
-    await finishJob(context, job, {
-      status: 'failed',
-      reason: `The job could not be launched: ${reason}`,
-      exitCode: 1,
-    })
-  })
+/**
+ * A job that never ran. As the Python server does, and beyond it the reason reaches the client's stderr (job-lifecycle §4).
+ * Call under the job's lock.
+ */
+export async function failLaunch(context: ManagerContext, job: Job, reason: string): Promise<void> {
+  await disk.writeFlags(job.directory.path, { preprocessing_failed: true })
+  await finishJob(context, job, { status: 'failed', reason, exitCode: 1 })
 }

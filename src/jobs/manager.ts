@@ -5,6 +5,8 @@ import { createKeyedLock } from '../lib/keyed-lock.js'
 import type { Logger } from '../lib/log.js'
 import { createRecent } from '../lib/recent.js'
 import type { Scheduler } from '../schedulers/scheduler.js'
+import type { HttpClient } from '../staging/http-client.js'
+import type { TransferQueue } from '../staging/transfer-queue.js'
 import type { Store } from '../store/store.js'
 import { INDEX_KINDS, indexDirectory, type ManagerContext, type StatusChange } from './job.js'
 import { createJobManager } from './job-manager.js'
@@ -13,6 +15,7 @@ import { createLaunchQueue } from './launch-queue.js'
 import { parkJobs, unparkJobs } from './park.js'
 import { loadRecords, recoverJobs } from './recover.js'
 import { watchScriptEvents } from './script-events.js'
+import { createStagingWork } from './staging-work.js'
 import { openTrash } from './trash.js'
 import type { JobManager } from './types.js'
 
@@ -23,6 +26,8 @@ export interface ManagerParts {
   readonly returnCodeWaitMs: number
   readonly metrics: readonly MetricPluginConfig[]
   readonly store: Store
+  readonly transfers: TransferQueue
+  readonly http: HttpClient
   readonly persistenceDirectory: string | null
   readonly log: Logger
 }
@@ -65,6 +70,9 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     returnCodeWaitMs: parts.returnCodeWaitMs,
     metrics: parts.metrics,
     store: parts.store,
+    transfers: parts.transfers,
+    http: parts.http,
+    deliver: (job) => staging.deliver(job),
     events,
     trash: await openTrash(config.stagingDirectory, config.jobDirectoryMode, log),
     persistenceDirectory: parts.persistenceDirectory ?? undefined,
@@ -84,11 +92,12 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     },
   }
   const launches = createLaunchQueue(context)
+  const staging = createStagingWork(context, launches)
   const stopListening = scheduler.onChange((externalId) => void reportOf(context, externalId))
 
   return {
     context,
-    manager: createJobManager(context, launches),
+    manager: createJobManager(context, launches, staging),
     onChange(listener): () => void {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -98,13 +107,17 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       await unparkJobs(context)
     },
     async recover(): Promise<void> {
-      for (const job of await recoverJobs(context)) launches.add(job)
+      const { toLaunch, toBringIn, toDeliver } = await recoverJobs(context)
+      for (const job of toLaunch) launches.add(job)
+      for (const job of toBringIn) staging.bringIn(job)
+      for (const job of toDeliver) staging.deliver(job)
     },
     async close(): Promise<void> {
       closing.abort()
       stopListening()
       events.close()
       await scheduler.close()
+      await staging.settled()
       await launches.settled()
       await parkJobs(context)
     },

@@ -13,8 +13,23 @@ export interface JobRecord {
   readonly stopping?: true
   /** Cleaned before it had stopped: nothing of it is to stay. */
   readonly cleaned?: true
+  /** Its inputs are still to be fetched. */
+  readonly stagesIn?: true
+  /** Its outputs are to be delivered by this node. */
+  readonly stagesOut?: true
+  /** How it ended, while its outputs are being delivered. */
+  readonly end?: JobEnd
   /** Why it failed or was lost. */
   readonly reason?: string
+}
+
+/** How a job ended. */
+export interface JobEnd {
+  readonly status: Extract<JobStatus, 'complete' | 'failed' | 'lost'>
+  /** Why, when it is not `complete`. */
+  readonly reason?: string
+  /** For a script that left no return code. */
+  readonly exitCode?: number
 }
 
 /** Jobs that are alive, or cancelled and not yet stopped: read whole at start. */

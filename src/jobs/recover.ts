@@ -16,13 +16,15 @@ import { stopJob } from './stop.js'
  * | alive | yes | – | finish from its return code |
  * | alive | no | yes | adopt: go on watching it |
  * | alive | no | no | launch it: it was never handed over, or its script refuses a second run |
+ * | alive, its inputs not all fetched | – | no | fetch the rest, then launch it |
+ * | ended, its outputs not all delivered | – | – | deliver the rest |
  * | alive, directory gone | – | – | lost |
  * | cancelled, not yet stopped | – | yes | stop it again |
  * | cancelled, not yet stopped | – | no | over |
  *
- * Resolves with the jobs to launch, in the order of their submits. A scheduler that is down is asked until it answers.
+ * Resolves with what is to be done, in the order of the jobs' submits. A scheduler that is down is asked until it answers.
  */
-export async function recoverJobs(context: ManagerContext): Promise<Job[]> {
+export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
   for (const jobId of await context.events.listEnded()) {
     if (context.jobs.has(jobId)) await noteEnded(context, jobId)
     else if (!(await disk.exists(directoryOf(context, jobId).path))) await context.events.forget(jobId)
@@ -32,21 +34,31 @@ export async function recoverJobs(context: ManagerContext): Promise<Job[]> {
     if (await disk.exists(job.directory.path)) open.push(job)
     else await context.lock.run(job.id, () => giveUp(context, job))
   }
-  const found = await askScheduler(context, open)
+  const toDeliver = open.filter((job) => job.end !== undefined && !job.stopping)
+  const ran = open.filter((job) => job.end === undefined || job.stopping)
+  const found = await askScheduler(context, ran)
   const toLaunch: Job[] = []
-  for (const job of open) {
+  const toBringIn: Job[] = []
+  for (const job of ran) {
     const externalId = found.get(job.id)
     job.externalId = externalId
     if (job.stopping) await context.lock.run(job.id, () => stopJob(context, job))
-    else if (externalId === undefined) toLaunch.push(job)
+    else if (externalId === undefined) (job.stagesIn ? toBringIn : toLaunch).push(job)
     askSoon(job)
   }
   if (open.length > 0) {
     context.log.info(
-      `${open.length} unfinished jobs found: ${open.length - toLaunch.length} handed over before, ${toLaunch.length} to launch`,
+      `${open.length} unfinished jobs found: ${ran.length - toLaunch.length - toBringIn.length} handed over before, ${toLaunch.length} to launch, ${toBringIn.length} to fetch inputs for, ${toDeliver.length} to deliver outputs of`,
     )
   }
-  return toLaunch
+  return { toLaunch, toBringIn, toDeliver }
+}
+
+/** What an earlier server left to do. */
+export interface OpenWork {
+  readonly toLaunch: readonly Job[]
+  readonly toBringIn: readonly Job[]
+  readonly toDeliver: readonly Job[]
 }
 
 /** All jobs which an earlier server left unfinished. */
@@ -54,7 +66,7 @@ export async function loadRecords(context: ManagerContext): Promise<void> {
   for await (const [, record] of context.store.entries<JobRecord>(activeKey(context.config.name, ''))) {
     const job = jobFromRecord(context, record)
     context.jobs.set(job.id, job)
-    changeStatus(context, job, 'queued')
+    if (!job.stagesIn) changeStatus(context, job, 'queued')
   }
 }
 

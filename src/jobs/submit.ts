@@ -6,6 +6,9 @@ import { disk } from './disk/disk.js'
 import { uploadTarget } from './file-types.js'
 import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext } from './job.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
+import { wantsStageIn } from './stage-in.js'
+import { wantsStageOut } from './stage-out.js'
+import { forgetTransfers } from './transfer-notes.js'
 import type { SubmitRequest } from './types.js'
 
 const JOB_TOKEN = '__PULSAR_JOB_DIRECTORY__'
@@ -71,11 +74,15 @@ export async function recordSubmit(
     status: 'preprocessing',
     sequence: context.nextSequence(),
     submittedAtMs: Date.now(),
+    ...(wantsStageIn(launch.remote_staging) ? { stagesIn: true as const } : {}),
+    ...(wantsStageOut(launch.remote_staging) ? { stagesOut: true as const } : {}),
   }
+  // Of an earlier job of the same id.
+  if (record.stagesIn || record.stagesOut) await forgetTransfers(context.store, context.config.name, jobId)
   await context.store.write([{ type: 'put', key: activeKey(context.config.name, jobId), value: record }])
   const job = jobFromRecord(context, record)
   context.jobs.set(jobId, job)
-  changeStatus(context, job, 'queued')
+  if (!job.stagesIn) changeStatus(context, job, 'queued')
   return { job, launch }
 }
 

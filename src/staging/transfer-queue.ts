@@ -9,12 +9,14 @@ export interface Transfer {
   attempt(signal: AbortSignal): Promise<void>
   /** Told before the wait for the next attempt. */
   onRetry?(error: TransferError, delayMs: number): void
+  /** It failed for good; the others of the job go on. Without this they end. */
+  onGiveUp?(error: unknown): void
 }
 
 export interface TransferQueue {
   /**
    * Runs the transfers of one job: so many of it at once, so many of all jobs, turn by turn between the jobs. A transfer that
-   * waits for its next attempt takes no place. Ends at the first that fails for good and rejects with its error, or with the
+   * waits for its next attempt takes no place. Ends at the first that fails for good (and has no onGiveUp) and rejects with its error, or with the
    * signal's reason; no attempt of the job is under way any more by then.
    */
   run(transfers: readonly Transfer[], signal: AbortSignal): Promise<void>
@@ -78,6 +80,7 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
         ? retryDelayMs(transfer.retries, failed, Date.now() - failingSinceMs, error.retryAfterMs)
         : undefined
     if (delayMs === undefined) {
+      if (transfer.onGiveUp) return transfer.onGiveUp(error)
       batch.failure = { error }
       stop(batch)
       return

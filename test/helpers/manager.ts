@@ -4,6 +4,8 @@ import { openManager, type RunningManager } from '../../src/jobs/manager.js'
 import type { SubmitRequest } from '../../src/jobs/types.js'
 import { silentLogger } from '../../src/lib/log.js'
 import type { Scheduler } from '../../src/schedulers/scheduler.js'
+import type { HttpClient } from '../../src/staging/http-client.js'
+import { createTransferQueue } from '../../src/staging/transfer-queue.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
 
@@ -41,11 +43,16 @@ export function managerConfig(stagingDirectory: string, more: Partial<ManagerCon
   }
 }
 
+const noHttp: HttpClient = {
+  request: () => Promise.reject(new Error('this test has no Galaxy')),
+  close: async () => {},
+}
+
 /** A manager over directories below `directory`, with a store that a second one can take over. */
 export async function startManager(
   directory: string,
   scheduler: Scheduler,
-  more: { store?: Store; config?: Partial<ManagerConfig>; returnCodeWaitMs?: number } = {},
+  more: { store?: Store; http?: HttpClient; config?: Partial<ManagerConfig>; returnCodeWaitMs?: number } = {},
 ): Promise<RunningManager> {
   return openManager({
     config: managerConfig(path.join(directory, 'jobs'), more.config),
@@ -54,6 +61,8 @@ export async function startManager(
     returnCodeWaitMs: more.returnCodeWaitMs ?? 0,
     metrics: [{ type: 'core', options: {} }],
     store: more.store ?? openMemoryStore(),
+    transfers: createTransferQueue({ atOnce: 8, perJob: 4 }),
+    http: more.http ?? noHttp,
     persistenceDirectory: path.join(directory, 'active'),
     log: silentLogger,
   })

@@ -1,0 +1,100 @@
+import type { RetryConfig } from '../config/types.js'
+import { messageOf } from '../lib/errors.js'
+import type { ActionSpec, LocalFile, Transferred, TransferTools } from '../staging/action.js'
+import { DEFAULT_RETRIES, type RetryPolicy } from '../staging/retry-policy.js'
+import { TransferError } from '../staging/transfer-error.js'
+import type { Transfer } from '../staging/transfer-queue.js'
+import type { Job, ManagerContext } from './job.js'
+import { openTransferNotes, transferName } from './transfer-notes.js'
+import { describeProgress, reportProgress, startProgress } from './transfer-progress.js'
+
+/** One file of a job that is to travel. */
+export interface FileToMove {
+  readonly action: ActionSpec
+  readonly local: LocalFile
+  /** For people: "input dataset_1.dat". */
+  readonly what: string
+  readonly move: (action: ActionSpec, local: LocalFile, tools: TransferTools) => Promise<Transferred>
+  /** Instead of ending the whole: the file could not be moved for good. */
+  readonly onGiveUp?: (error: unknown) => void
+}
+
+export function retryPolicy(config: RetryConfig): RetryPolicy {
+  const { maxRetries, ...intervals } = config
+  // A number that was set is meant as it is; without one a day is the limit.
+  return maxRetries === undefined
+    ? { ...DEFAULT_RETRIES, ...intervals }
+    : { ...intervals, maxRetries, limitMs: Number.POSITIVE_INFINITY }
+}
+
+/**
+ * Moves the files of one job through the node's queue; those that were moved before a restart are left out. Says in the log how
+ * it goes. @throws the error of the first file that could not be moved for good and has no onGiveUp; the signal's reason
+ */
+export async function moveFiles(
+  context: ManagerContext,
+  job: Job,
+  direction: 'in' | 'out',
+  files: readonly FileToMove[],
+  signal: AbortSignal,
+): Promise<void> {
+  const log = context.log.child({ job: job.id })
+  const notes = await openTransferNotes(context.store, context.config.name, job.id)
+  const named = files.map((file) => ({ ...file, name: nameOf(direction, file) }))
+  const open = named.filter(({ name }) => !notes.isDone(name))
+  if (open.length === 0) return
+  const progress = startProgress(direction, open.length)
+  job.progress = progress
+  const stopReporting = reportProgress(log, progress)
+  const retries = retryPolicy(
+    direction === 'in' ? context.config.stageInRetries : context.config.stageOutRetries,
+  )
+  let resumed = 0
+  const transfers = open.map(
+    ({ name, action, local, what, move, onGiveUp }): Transfer => ({
+      retries,
+      async attempt(attemptSignal) {
+        const moved = await move(action, local, {
+          http: context.http,
+          log,
+          signal: attemptSignal,
+          progress: (bytes) => {
+            progress.bytes += bytes
+          },
+          memory: { get: () => notes.text(name), set: (text) => notes.setText(name, text) },
+        })
+        resumed += moved.resumedFrom
+        await notes.setDone(name)
+        progress.filesDone++
+      },
+      onRetry: (error, delayMs) =>
+        log.warn(`${what}: ${error.message}; trying again in ${(delayMs / 1000).toFixed(0)} s`),
+      ...(onGiveUp ? { onGiveUp } : {}),
+    }),
+  )
+  try {
+    await context.transfers.run(transfers, signal)
+  } finally {
+    stopReporting()
+    job.progress = undefined
+  }
+  const saved = resumed > 0 ? `, ${resumed} bytes of them from an earlier attempt` : ''
+  log.info(
+    `${direction === 'in' ? 'inputs fetched' : 'outputs delivered'}: ${describeProgress(progress)}${saved}`,
+  )
+}
+
+function nameOf(direction: 'in' | 'out', { action, local }: FileToMove): string {
+  const remote = action.url ?? action.path ?? ''
+  return transferName(
+    direction,
+    `${local.base}/${local.components.join('/')}`,
+    `${action.action_type} ${remote}`,
+  )
+}
+
+/** What went wrong, as a job's reason says it. */
+export function reasonOf(what: string, error: unknown): string {
+  if (error instanceof TransferError) return `${what}: ${error.message}`
+  return `${what}: ${messageOf(error)}`
+}

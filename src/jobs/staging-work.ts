@@ -1,0 +1,132 @@
+import { messageOf } from '../lib/errors.js'
+import { pause } from '../lib/timing.js'
+import { disk } from './disk/disk.js'
+import { finishJob, writeEnd } from './finish.js'
+import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
+import { failLaunch, readLaunch } from './launch.js'
+import type { LaunchQueue } from './launch-queue.js'
+import { activeKey, type JobEnd } from './record.js'
+import { stageIn } from './stage-in.js'
+import { stageOut } from './stage-out.js'
+import { stopJob } from './stop.js'
+import { isDone } from './transitions.js'
+import type { SubmitRequest } from './types.js'
+
+/** The two phases in which files of a job travel; both go on after a restart. */
+export interface StagingWork {
+  /** Fetches the job's inputs, then launches it. */
+  bringIn(job: Job, request?: SubmitRequest): void
+  /** Delivers the job's outputs, then ends it as `job.end` says. */
+  deliver(job: Job): void
+  settled(): Promise<void>
+}
+
+const RETRY_MS = 2000
+
+export function createStagingWork(context: ManagerContext, launches: LaunchQueue): StagingWork {
+  const working = new Set<Promise<void>>()
+  const start = (work: Promise<void>): void => {
+    working.add(work)
+    void work.finally(() => working.delete(work))
+  }
+  return {
+    bringIn: (job, request) => start(bringIn(context, job, request, launches)),
+    deliver: (job) => start(deliver(context, job)),
+    async settled() {
+      await Promise.all(working)
+    },
+  }
+}
+
+async function bringIn(
+  context: ManagerContext,
+  job: Job,
+  request: SubmitRequest | undefined,
+  launches: LaunchQueue,
+): Promise<void> {
+  try {
+    const moving = startMoving(context, job)
+    await stageIn(context, job, request ?? (await readLaunch(job)), moving)
+    await context.lock.run(job.id, async () => {
+      if (job.stopping) return stopJob(context, job)
+      job.stagesIn = false
+      const change = {
+        type: 'put',
+        key: activeKey(context.config.name, job.id),
+        value: recordOf(job),
+      } as const
+      // Forgotten in a power cut, it is found out again: the files are there.
+      await context.store.write([change], { lazy: true })
+      changeStatus(context, job, 'queued')
+      launches.add(job, request)
+    })
+  } catch (error) {
+    if (context.signal.aborted) return
+    await untilRecorded(context, job, async () => {
+      if (job.stopping) return stopJob(context, job)
+      await failLaunch(context, job, `Its inputs could not be fetched: ${messageOf(error)}`)
+    })
+  } finally {
+    job.moving = undefined
+  }
+}
+
+/**
+ * The job has run. Its outputs are delivered now, not when somebody asks; until then it is `postprocessing`. What is recorded
+ * here is found again after a restart. Call under the job's lock. @throws when it cannot be recorded
+ */
+export async function endRun(context: ManagerContext, job: Job, end: JobEnd): Promise<void> {
+  if (context.jobs.get(job.id) !== job || isDone(job.status) || job.end !== undefined) return
+  if (!job.stagesOut || end.status === 'lost') return finishJob(context, job, end)
+  await writeEnd(context, job, end.reason, end.exitCode)
+  const value = { ...recordOf(job, { status: 'postprocessing' }), end }
+  await context.store.write([{ type: 'put', key: activeKey(context.config.name, job.id), value }])
+  job.end = end
+  // The scheduler has nothing more to say about it.
+  job.externalId = undefined
+  changeStatus(context, job, 'postprocessing')
+  context.deliver(job)
+}
+
+async function deliver(context: ManagerContext, job: Job): Promise<void> {
+  let failure: string | undefined
+  try {
+    failure = await stageOut(context, job, await readLaunch(job), startMoving(context, job))
+  } catch (error) {
+    if (context.signal.aborted) return
+    failure = `The job's outputs could not be delivered to Galaxy: ${messageOf(error)}`
+  } finally {
+    job.moving = undefined
+  }
+  const end = job.end ?? { status: 'complete' }
+  await untilRecorded(context, job, () => {
+    if (job.stopping) return stopJob(context, job)
+    if (failure === undefined) return finishJob(context, job, end)
+    const reason = end.reason === undefined ? failure : `${end.reason}\n${failure}`
+    return finishJob(context, job, { ...end, status: 'failed', reason })
+  })
+}
+
+function startMoving(context: ManagerContext, job: Job): AbortSignal {
+  job.moving = new AbortController()
+  // A cancel may have come before.
+  if (job.stopping) job.moving.abort(new Error('cancelled'))
+  return AbortSignal.any([context.signal, job.moving.signal])
+}
+
+/** What cannot be recorded now (a full disk) is recorded later. */
+async function untilRecorded(context: ManagerContext, job: Job, task: () => Promise<void>): Promise<void> {
+  for (let attempt = 0; !context.signal.aborted; attempt++) {
+    try {
+      await context.lock.run(job.id, task)
+      return
+    } catch (error) {
+      if (attempt === 0)
+        context.log.error(
+          { job: job.id, err: error },
+          `cannot record the job's state, trying again: ${messageOf(error)}`,
+        )
+      await pause(RETRY_MS, context.signal)
+    }
+  }
+}

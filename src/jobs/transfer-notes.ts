@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import type { Store } from '../store/store.js'
+
+/**
+ * What is known of the transfers of one job: which are done, so that none is repeated after a restart, and what an unfinished one
+ * noted (the address of an upload that was begun). In the store until the job is over.
+ */
+export interface TransferNotes {
+  isDone(transfer: string): boolean
+  text(transfer: string): string | undefined
+  setText(transfer: string, text: string): Promise<void>
+  setDone(transfer: string): Promise<void>
+}
+
+interface Note {
+  readonly done?: true
+  readonly text?: string
+}
+
+/** Names a transfer of a job: the same file of the same job has the same name after a restart. */
+export function transferName(direction: 'in' | 'out', local: string, remote: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([direction, local, remote]))
+    .digest('base64url')
+    .slice(0, 22)
+}
+
+export async function openTransferNotes(
+  store: Store,
+  manager: string,
+  jobId: string,
+): Promise<TransferNotes> {
+  const prefix = notesPrefix(manager, jobId)
+  const notes = new Map<string, Note>()
+  for await (const [key, note] of store.entries<Note>(prefix)) notes.set(key.slice(prefix.length), note)
+  const put = async (transfer: string, note: Note): Promise<void> => {
+    notes.set(transfer, note)
+    // Written without waiting for the disk: what a power cut forgets is moved once more, which does no harm.
+    await store.write([{ type: 'put', key: `${prefix}${transfer}`, value: note }], { lazy: true })
+  }
+  return {
+    isDone: (transfer) => notes.get(transfer)?.done ?? false,
+    text: (transfer) => notes.get(transfer)?.text,
+    setText: (transfer, text) => put(transfer, { text }),
+    setDone: (transfer) => put(transfer, { done: true }),
+  }
+}
+
+/** Forgets the transfers of a job, before another one of the same id or when it is over. */
+export async function forgetTransfers(
+  store: Store,
+  manager: string,
+  jobId: string,
+  options: { readonly lazy?: boolean } = {},
+): Promise<void> {
+  const keys: string[] = []
+  for await (const [key] of store.entries(notesPrefix(manager, jobId))) keys.push(key)
+  if (keys.length > 0)
+    await store.write(
+      keys.map((key) => ({ type: 'del' as const, key })),
+      options,
+    )
+}
+
+/** An id may contain no slash, so this is no other job's prefix. */
+function notesPrefix(manager: string, jobId: string): string {
+  return `moved/${manager}/${jobId}/`
+}
