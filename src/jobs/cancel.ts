@@ -26,7 +26,7 @@ export async function cancelJob(context: ManagerContext, jobId: string): Promise
     throw error
   }
   changeStatus(context, job, 'cancelled')
-  job.moving?.abort(new Error('cancelled'))
+  context.stopMoving(job)
   await disk.writeFlags(job.directory.path, { cancelled: true })
   // While it is launched or its files travel there is no external id: whoever works on it then stops it at once.
   if (job.externalId !== undefined) await stopJob(context, job)

@@ -67,8 +67,9 @@ export function finalDocument(
     complete: 'true',
     status,
     returncode: results.returnCode ?? null,
-    stdout: results.stdout,
-    stderr: explained && results.reason ? joinLines(results.stderr, results.reason) : results.stderr,
+    // Galaxy prefers what stands here to the files it was sent.
+    stdout: results.streamsDelivered ? null : results.stdout,
+    stderr: stderrOf(results, explained),
     job_stdout: results.jobStdout,
     job_stderr: results.jobStderr,
     working_directory: directory.working,
@@ -82,6 +83,11 @@ export function finalDocument(
     pulsar_version: version,
     realized_dynamic_file_sources: results.dynamicFiles,
   }
+}
+
+function stderrOf(results: JobResults, explained: boolean): string | null {
+  if (explained && results.reason) return joinLines(results.stderr, results.reason)
+  return results.streamsDelivered ? null : results.stderr
 }
 
 function joinLines(first: string, second: string): string {

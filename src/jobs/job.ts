@@ -72,6 +72,8 @@ export interface ManagerContext {
   readonly signal: AbortSignal
   /** Starts to deliver the outputs of a job that has run. */
   deliver(job: Job): void
+  /** Ends the transfers of a job that was cancelled. */
+  stopMoving(job: Job): void
   nextSequence(): number
   /** Called after each change of status, by `changeStatus` alone. */
   publish(change: StatusChange): void

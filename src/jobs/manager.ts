@@ -73,6 +73,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     transfers: parts.transfers,
     http: parts.http,
     deliver: (job) => staging.deliver(job),
+    stopMoving: (job) => staging.stop(job),
     events,
     trash: await openTrash(config.stagingDirectory, config.jobDirectoryMode, log),
     persistenceDirectory: parts.persistenceDirectory ?? undefined,
@@ -88,6 +89,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
         ? `${change.from} -> ${change.to}: ${change.reason}`
         : `${change.from} -> ${change.to}`
       log.info({ job: change.jobId }, line)
+      if (change.to === 'running') staging.watch(change.jobId)
       for (const listener of listeners) listener(change)
     },
   }

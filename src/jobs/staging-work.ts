@@ -5,6 +5,7 @@ import { finishJob, writeEnd } from './finish.js'
 import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
 import { failLaunch, readLaunch } from './launch.js'
 import type { LaunchQueue } from './launch-queue.js'
+import { createLiveOutput, type LiveOutput } from './live-output.js'
 import { activeKey, type JobEnd } from './record.js'
 import { stageIn } from './stage-in.js'
 import { stageOut } from './stage-out.js'
@@ -18,6 +19,10 @@ export interface StagingWork {
   bringIn(job: Job, request?: SubmitRequest): void
   /** Delivers the job's outputs, then ends it as `job.end` says. */
   deliver(job: Job): void
+  /** The job runs: what it writes is sent on, where that is asked for. */
+  watch(jobId: string): void
+  /** The job was cancelled: nothing of it travels any more. */
+  stop(job: Job): void
   settled(): Promise<void>
 }
 
@@ -25,13 +30,22 @@ const RETRY_MS = 2000
 
 export function createStagingWork(context: ManagerContext, launches: LaunchQueue): StagingWork {
   const working = new Set<Promise<void>>()
+  const live = createLiveOutput(context)
   const start = (work: Promise<void>): void => {
     working.add(work)
     void work.finally(() => working.delete(work))
   }
   return {
     bringIn: (job, request) => start(bringIn(context, job, request, launches)),
-    deliver: (job) => start(deliver(context, job)),
+    deliver: (job) => start(deliver(context, job, live)),
+    watch(jobId) {
+      const job = context.jobs.get(jobId)
+      if (job) live.watch(job)
+    },
+    stop(job) {
+      job.moving?.abort(new Error('cancelled'))
+      start(live.forget(job).catch((error: unknown) => context.log.warn({ job: job.id }, messageOf(error))))
+    },
     async settled() {
       await Promise.all(working)
     },
@@ -88,9 +102,10 @@ export async function endRun(context: ManagerContext, job: Job, end: JobEnd): Pr
   context.deliver(job)
 }
 
-async function deliver(context: ManagerContext, job: Job): Promise<void> {
+async function deliver(context: ManagerContext, job: Job, live: LiveOutput): Promise<void> {
   let failure: string | undefined
   try {
+    await live.finish(job)
     failure = await stageOut(context, job, await readLaunch(job), startMoving(context, job))
   } catch (error) {
     if (context.signal.aborted) return

@@ -20,6 +20,7 @@ import {
   writeFlags,
   writeScript,
 } from './end.js'
+import { readChunk, readLiveState, writeLiveState } from './live-state.js'
 import {
   discardJobDirectory,
   makeJobDirectory,
@@ -47,7 +48,9 @@ export const diskTasks = {
   openForRead,
   openNewFile,
   park,
+  readChunk,
   readIfThere,
+  readLiveState,
   readResults,
   readEnd,
   readReturnCode,
@@ -59,6 +62,7 @@ export const diskTasks = {
   storeFile,
   writeEnd,
   writeFlags,
+  writeLiveState,
   writeScript,
   writeSubmit,
 }

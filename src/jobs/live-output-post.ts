@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto'
+import path from 'node:path'
+import type { HttpClient } from '../staging/http-client.js'
+import { isTransientStatus, publicUrl, TransferError } from '../staging/transfer-error.js'
+import type { LiveStream } from './disk/live-state.js'
+
+/** Where the streams of a job go. */
+export interface LiveTarget {
+  readonly host: string
+  readonly urls: Readonly<Record<LiveStream, string>>
+}
+
+interface Staging {
+  readonly action_mapper?: { readonly files_endpoint?: unknown } | null
+  readonly client_outputs?: { readonly working_directory?: unknown } | null
+}
+
+/** undefined: Galaxy did not say where, so nothing is sent. */
+export function liveTarget(remoteStaging: unknown): LiveTarget | undefined {
+  const { action_mapper: mapper, client_outputs: outputs } = (remoteStaging ?? {}) as Staging
+  const endpoint = mapper?.files_endpoint
+  const working = outputs?.working_directory
+  if (typeof endpoint !== 'string' || typeof working !== 'string' || !URL.canParse(endpoint)) return undefined
+  const url = (stream: LiveStream): string => {
+    const file = path.posix.join(path.posix.dirname(working), 'outputs', path.posix.basename(stream))
+    const query = new URLSearchParams({ path: file, file_type: 'output' })
+    return `${endpoint}${endpoint.includes('?') ? '&' : '?'}${query}`
+  }
+  return {
+    host: new URL(endpoint).host,
+    urls: {
+      'metadata/tool_stdout': url('metadata/tool_stdout'),
+      'metadata/tool_stderr': url('metadata/tool_stderr'),
+    },
+  }
+}
+
+/** Sends bytes, which Galaxy appends. @throws TransferError */
+export async function postChunk(
+  http: HttpClient,
+  target: LiveTarget,
+  stream: LiveStream,
+  bytes: Buffer,
+  signal: AbortSignal,
+): Promise<void> {
+  const boundary = `magnetar-${randomBytes(16).toString('hex')}`
+  const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${path.posix.basename(stream)}"\r\n\r\n`
+  const body = Buffer.concat([Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)])
+  const answer = await http.request({
+    method: 'POST',
+    url: target.urls[stream],
+    headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
+    body: () => body,
+    bodyBytes: body.length,
+    signal,
+  })
+  answer.body.resume()
+  if (answer.status >= 200 && answer.status < 300) return
+  throw new TransferError(`${publicUrl(target.urls[stream])} answered ${answer.status}`, {
+    transient: isTransientStatus(answer.status),
+    status: answer.status,
+  })
+}
