@@ -1,5 +1,6 @@
 import { findAction } from '../staging/actions/index.js'
-import { type PlannedOutput, planOutputs } from '../staging/collect-outputs.js'
+import { planOutputs } from '../staging/collect-outputs.js'
+import type { PlannedOutput } from '../staging/output-plan.js'
 import { parseRemoteStaging } from '../staging/remote-staging.js'
 import { TransferError } from '../staging/transfer-error.js'
 import { disk } from './disk/disk.js'
@@ -42,20 +43,19 @@ export async function stageOut(
   launch: SubmitRequest,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const staging = parseRemoteStaging(launch.remote_staging)
+  const { mapper, clientOutputs } = parseRemoteStaging(launch.remote_staging)
+  if (!mapper) return undefined
   const results = await disk.readResults(job.directory.path, 0)
-  const { outputs, problems } = planOutputs({
-    staging,
-    listings: {
-      workdir: results.working,
-      outputs: results.outputs,
-      metadata: results.metadata,
-      jobdir: results.top,
-    },
+  const { working, metadata, top } = results
+  const plan = planOutputs({
+    mapper,
+    clientOutputs,
+    listings: { working, metadata, outputs: results.outputs, jobdir: top },
     dynamicFiles: results.dynamicFiles,
   })
-  const failures = [...problems]
-  const files = outputs.flatMap((output) => fileToMove(context, job, output, failures))
+  for (const warning of plan.warnings) context.log.warn({ job: job.id }, warning)
+  const failures = [...plan.failures]
+  const files = plan.outputs.flatMap((output) => fileToMove(context, job, output, failures))
   await moveFiles(context, job, 'out', files, signal)
   if (failures.length === 0) return undefined
   const more = failures.length > SHOWN_FAILURES ? [`and ${failures.length - SHOWN_FAILURES} more`] : []
