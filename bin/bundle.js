@@ -16,6 +16,8 @@ const bundle = await rolldown({
     try: join(directory, 'cli', 'try.js'),
     'pulsar-config': join(directory, 'cli', 'pulsar-config.js'),
     worker: join(directory, 'jobs', 'disk', 'worker.js'),
+    'staging-worker': join(directory, 'staging', 'http', 'staging-worker.js'),
+    'copy-worker': join(directory, 'staging', 'copy', 'copy-worker.js'),
   },
   platform: 'node',
   // What only a terminal needs.

@@ -8,6 +8,11 @@ export interface HttpAnswer {
   readonly body: Readable
   /** Where it came from at last, after redirects. */
   readonly url: string
+  /**
+   * Whether, since the answer began, its host sent bytes that belong to no answer: then it sends more than it announces, and what
+   * looks like the end of a body may not be it.
+   */
+  readonly hadSurplus?: () => boolean
 }
 
 export interface HttpRequest {
@@ -17,6 +22,8 @@ export interface HttpRequest {
   /** Called anew for every redirect that repeats the body. */
   readonly body?: () => Readable | Buffer
   readonly bodyBytes?: number
+  /** Once more does no harm: it is sent again at once when an idle connection turns out to be gone. GET and HEAD always are. */
+  readonly isRepeatable?: boolean
   readonly signal: AbortSignal
 }
 

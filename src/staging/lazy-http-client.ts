@@ -7,7 +7,7 @@ export function createLazyHttpClient(config: TransfersConfig, log: Logger): Http
   let loading: Promise<HttpClient> | undefined
   return {
     async request(request) {
-      loading ??= import('./undici-client.js').then(({ createHttpClient }) =>
+      loading ??= import('./node-http-client.js').then(({ createHttpClient }) =>
         createHttpClient({
           log,
           maxSockets: config.atOnce,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { pause } from '../lib/timing.js'
 import { type RetryPolicy, retryDelayMs } from './retry-policy.js'
 import { TransferError } from './transfer-error.js'
@@ -116,7 +117,7 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
       const { promise, resolve } = deferred()
       const batch: Batch = {
         waiting: transfers.map((transfer) => ({ transfer, failed: 0, failingSinceMs: 0 })),
-        stopping: new AbortController(),
+        stopping: newController(),
         running: 0,
         pausing: 0,
         failure: undefined,
@@ -135,6 +136,13 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
       if (batch.failure) throw batch.failure.error
     },
   }
+}
+
+/** Every transfer of a job listens to it, which Node takes for a leak from the eleventh on. */
+function newController(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
 }
 
 function deferred(): { promise: Promise<void>; resolve: () => void } {

@@ -187,13 +187,6 @@ describe('submit', () => {
     await launched()
     expect(scheduler.submitted).toHaveLength(1)
   })
-
-  it('fails a job which asks this node to move its files', async () => {
-    await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
-    await running.manager.submit('7', submitRequest('true', { remote_staging: { setup: [{ name: 'a' }] } }))
-    await untilStatus(running, '7', 'failed')
-    expect((await running.manager.status('7')).stderr).toContain('default_file_action')
-  })
 })
 
 describe('the end of a job', () => {

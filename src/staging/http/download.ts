@@ -1,0 +1,242 @@
+import { createKeyedLock } from '../../lib/keyed-lock.js'
+import type { LocalFile, Transferred, TransferTools } from '../action.js'
+import type { HttpAnswer } from '../http-client.js'
+import { publicUrl, TransferError } from '../transfer-error.js'
+import { answerError } from './answer-error.js'
+import { commitSynced, disk, diskError, syncFile } from './disk.js'
+import { dump } from './dump.js'
+import { networkError } from './network-error.js'
+import { emptyPart, notePart, openNotedPart, openPart, type Part, rangeHeaders, resumePoint } from './part.js'
+import { receiveAll, receiveRest } from './receive.js'
+import { readSmallBody, SMALL_BODY_BYTES } from './small-body.js'
+import { contentLengthOf, parseUnsatisfied, partName, versionOf } from './version.js'
+
+/** Of two downloads of one file the second waits: they would write to one part. */
+const locks = createKeyedLock()
+
+interface Run {
+  readonly url: string
+  readonly to: LocalFile
+  readonly tools: TransferTools
+  part: Part | undefined
+  /** Bytes of the part that came from earlier attempts. */
+  resumedFrom: number
+  /** False as soon as the server has disappointed us: then the file is fetched whole. */
+  mayResume: boolean
+  /** The whole file has come, and there was more; its end is asked for again. */
+  isDoubted: boolean
+}
+
+/**
+ * Fetches `url` into `to`, which appears complete and on disk, or not at all. What an earlier attempt got is kept and continued when
+ * the server still has the same content, also after a restart of the node; see version.ts and part.ts for how that is known.
+ * @throws TransferError
+ */
+export function download(url: string, to: LocalFile, tools: TransferTools): Promise<Transferred> {
+  return locks.run(`${to.base}/${to.components.join('/')}`, async () => {
+    tools.signal.throwIfAborted()
+    const run: Run = { url, to, tools, part: undefined, resumedFrom: 0, mayResume: true, isDoubted: false }
+    try {
+      run.part = await openNotedPart(to, tools)
+      for (;;) {
+        const done = await attempt(run)
+        if (done) return done
+      }
+    } catch (error) {
+      // What came over the network has been translated where it came from.
+      const failure = tools.signal.aborted ? tools.signal.reason : diskError(error)
+      await leave(run, failure)
+      throw failure
+    }
+  })
+}
+
+/** Asks once; undefined: to be asked again, with what is known now. */
+async function attempt(run: Run): Promise<Transferred | undefined> {
+  const start = run.part && run.mayResume ? resumePoint(run.part) : 0
+  const range = run.part && start > 0 ? rangeHeaders(run.part, start) : {}
+  const answer = await get(run, range)
+  try {
+    if (run.part && start > 0 && answer.status === 206) return await takeRest(run, run.part, start, answer)
+    if (run.part && start > 0 && answer.status === 416) return await takeNothing(run, run.part, answer)
+    if (answer.status !== 200) throw await unexpected(run, answer)
+    refuseEncoded(run, answer)
+    const bytes = lengthOfWhole(answer)
+    if (bytes !== undefined && bytes <= SMALL_BODY_BYTES) return await takeSmall(run, answer, bytes)
+    return await takeWhole(run, answer, bytes)
+  } catch (error) {
+    answer.body.destroy()
+    throw error
+  }
+}
+
+function get({ url, tools }: Run, headers: Record<string, string>, method: 'GET' | 'HEAD' = 'GET') {
+  return tools.http.request({
+    method,
+    url,
+    // Compressed, lengths and ranges would not be those of the file.
+    headers: { 'accept-encoding': 'identity', ...headers },
+    signal: tools.signal,
+  })
+}
+
+async function takeRest(
+  run: Run,
+  part: Part,
+  start: number,
+  answer: HttpAnswer,
+): Promise<Transferred | undefined> {
+  refuseEncoded(run, answer)
+  run.tools.log.debug({ url: publicUrl(run.url), from: start }, 'a download goes on')
+  const before = part.bytes
+  const rest = await receiveRest(answer, part, start, run.tools)
+  if (rest === 'not the same') {
+    await startAnew(run)
+    return undefined
+  }
+  if (run.resumedFrom === 0 && !run.isDoubted) run.resumedFrom = start
+  if (part.bytes === rest.total) return finish(run, part, answer)
+  // It gave less than was asked for, as it may; a server that gives nothing would be asked for ever.
+  if (part.bytes === before) run.mayResume = false
+  return undefined
+}
+
+/** 416: nothing is left to be sent, or the file has become shorter. */
+async function takeNothing(run: Run, part: Part, answer: HttpAnswer): Promise<Transferred | undefined> {
+  const total = parseUnsatisfied(answer.headers['content-range'])
+  const etag = answer.headers.etag
+  await dump(answer.body)
+  const isSame = etag === undefined || etag === part.version.etag
+  if (isSame && total === part.bytes && resumePoint(part) === total) {
+    if (!run.isDoubted) run.resumedFrom = part.bytes
+    return finish(run, part, answer)
+  }
+  await startAnew(run)
+  return undefined
+}
+
+async function takeSmall(run: Run, answer: HttpAnswer, bytes: number): Promise<Transferred | undefined> {
+  const content = await readSmallBody(answer.body, bytes).catch((error: unknown) => {
+    throw networkError(error, answer.url, run.tools.signal)
+  })
+  await discardPart(run)
+  const file = await disk.writeNewFile(run.to.base, run.to.components, content)
+  await syncFile(file)
+  if (answer.hadSurplus?.()) {
+    await disk.discardNewFile(file)
+    if (run.isDoubted) throw surplus(run)
+    run.isDoubted = true
+    return undefined
+  }
+  await commitSynced(file)
+  run.tools.progress(bytes)
+  return { bytes, resumedFrom: 0 }
+}
+
+async function takeWhole(
+  run: Run,
+  answer: HttpAnswer,
+  bytes: number | undefined,
+): Promise<Transferred | undefined> {
+  const version = versionOf(answer, bytes)
+  const last = run.to.components[run.to.components.length - 1] ?? ''
+  if (run.part?.name !== partName(last, version)) {
+    await discardPart(run)
+    run.part = await openPart(run.to, version, run.tools)
+    if (run.mayResume && resumePoint(run.part) > 0) {
+      // Left by a process that had no time to note it.
+      answer.body.destroy()
+      return undefined
+    }
+  }
+  const part = run.part
+  run.resumedFrom = 0
+  await emptyPart(part)
+  await receiveAll(answer, part, run.tools)
+  if (bytes === undefined && !isChunked(answer)) await checkLength(run, part)
+  return finish(run, part, answer)
+}
+
+/** Nothing in the answer said where it ends: the connection was closed, perhaps too early. */
+async function checkLength(run: Run, part: Part): Promise<void> {
+  const answer = await get(run, {}, 'HEAD')
+  await dump(answer.body)
+  const bytes = answer.status === 200 ? contentLengthOf(answer) : undefined
+  if (bytes === part.bytes) return
+  const what = `${publicUrl(run.url)} was sent without its length`
+  throw new TransferError(
+    bytes === undefined
+      ? `${what}, so that nobody can tell whether it is complete; let the web server send Content-Length`
+      : `${what} and ended after ${part.bytes} of ${bytes} bytes`,
+    { transient: bytes !== undefined },
+  )
+}
+
+async function finish(run: Run, part: Part, answer: HttpAnswer): Promise<Transferred | undefined> {
+  run.part = undefined
+  await syncFile(part.file)
+  // By now whatever followed on the body has been looked at.
+  if (answer.hadSurplus?.()) {
+    run.part = part
+    if (!run.isDoubted && run.mayResume) {
+      // Perhaps another connection of the same host: the length of the whole is asked for together with the end.
+      run.isDoubted = true
+      return undefined
+    }
+    await discardPart(run)
+    throw surplus(run)
+  }
+  await commitSynced(part.file)
+  return { bytes: part.bytes, resumedFrom: run.resumedFrom }
+}
+
+function surplus(run: Run): TransferError {
+  const message = `${publicUrl(run.url)}: more bytes came than the server had announced, so the file may be longer`
+  return new TransferError(message, { transient: true })
+}
+
+/** Asked for as it is, an encoded file would have to be guessed: is it stored so, or was it packed on the way? */
+function refuseEncoded(run: Run, answer: HttpAnswer): void {
+  const encoding = answer.headers['content-encoding']
+  if (encoding === undefined || encoding === '' || encoding === 'identity') return
+  const message = `${publicUrl(run.url)} was sent with Content-Encoding ${encoding}, although the file was asked for as it is`
+  throw new TransferError(`${message}; switch that off in the web server for job files`, { transient: false })
+}
+
+async function unexpected(run: Run, answer: HttpAnswer): Promise<TransferError> {
+  return answerError(answer, { method: 'GET', url: run.url, signal: run.tools.signal })
+}
+
+/** @returns undefined when the end of the body is the end of the file */
+function lengthOfWhole(answer: HttpAnswer): number | undefined {
+  return isChunked(answer) ? undefined : contentLengthOf(answer)
+}
+
+function isChunked(answer: HttpAnswer): boolean {
+  return /\bchunked\b/i.test(answer.headers['transfer-encoding'] ?? '')
+}
+
+/** After a failure: what is there waits for the next attempt, if there will be one. */
+async function leave(run: Run, failure: unknown): Promise<void> {
+  const { part, tools } = run
+  if (!part) return
+  run.part = undefined
+  if (tools.signal.aborted) return disk.closePartFile(part.file)
+  if (!(failure instanceof TransferError && failure.transient) || part.bytes === 0)
+    return disk.discardNewFile(part.file)
+  await notePart(part, tools)
+  await disk.closePartFile(part.file)
+}
+
+/** Nothing of the part is trusted any more, not even by later attempts. */
+async function startAnew(run: Run): Promise<void> {
+  run.tools.log.debug({ url: publicUrl(run.url) }, 'a download cannot go on and starts anew')
+  run.mayResume = false
+  await discardPart(run)
+}
+
+async function discardPart(run: Run): Promise<void> {
+  const { part } = run
+  run.part = undefined
+  if (part) await disk.discardNewFile(part.file)
+}

@@ -1,0 +1,66 @@
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+
+export interface Timeouts {
+  /** Until a connection is there. */
+  readonly connectMs: number
+  /** Without a byte, from a request until its answer begins. Galaxy may be slow. */
+  readonly headersMs: number
+  /** Without a byte in the middle of a body. */
+  readonly idleMs: number
+}
+
+/** In each limit it is looked so often whether anything moved. */
+const LOOKS = 4
+
+/**
+ * Ends a request on whose connection nothing moves: `fail` is told why, once. Bytes are counted where the socket counts them, so that
+ * it costs nothing per byte. A body that we ourselves do not take just now (a slow disk) is not the server's fault.
+ */
+export function watchConnection(
+  request: ClientRequest,
+  timeouts: Timeouts,
+  fail: (words: string) => void,
+): void {
+  let timer: NodeJS.Timeout | undefined
+  const stop = (): void => clearTimeout(timer)
+
+  function watch(socket: Socket, limitMs: number, words: string, answer?: IncomingMessage): void {
+    stop()
+    let moved = socket.bytesRead + socket.bytesWritten
+    let still = 0
+    const look = (): void => {
+      const now = socket.bytesRead + socket.bytesWritten
+      const isHeldByUs = answer !== undefined && isHeld(answer)
+      still = now === moved && !isHeldByUs ? still + 1 : 0
+      moved = now
+      if (still === LOOKS) fail(words)
+      else timer = setTimeout(look, limitMs / LOOKS)
+    }
+    timer = setTimeout(look, limitMs / LOOKS)
+  }
+
+  request.once('socket', (socket: Socket & { encrypted?: boolean; secureConnecting?: boolean }) => {
+    const waitForAnswer = (): void => {
+      stop()
+      watch(socket, timeouts.headersMs, 'took the request and did not answer in time')
+    }
+    const isSecure = socket.encrypted === true
+    if (!socket.connecting && !socket.secureConnecting) return waitForAnswer()
+    timer = setTimeout(() => fail('did not take the connection in time'), timeouts.connectMs)
+    socket.once(isSecure ? 'secureConnect' : 'connect', waitForAnswer)
+    request.once('close', () => socket.off(isSecure ? 'secureConnect' : 'connect', waitForAnswer))
+  })
+  request.once('response', (answer) => {
+    watch(answer.socket, timeouts.idleMs, 'stopped sending in the middle', answer)
+    answer.once('close', stop)
+  })
+  request.once('close', stop)
+}
+
+/** Whether something has arrived that nobody took, or whoever reads has paused it. */
+function isHeld(answer: IncomingMessage): boolean {
+  return (
+    answer.readableLength > 0 || (answer.readableFlowing === false && answer.listenerCount('readable') === 0)
+  )
+}

@@ -1,0 +1,237 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { RunningManager } from '../../src/jobs/manager.js'
+import { silentLogger } from '../../src/lib/log.js'
+import { createHttpClient } from '../../src/staging/node-http-client.js'
+import { openMemoryStore } from '../../src/store/memory-store.js'
+import type { Store } from '../../src/store/store.js'
+import { createFakeScheduler, type FakeScheduler } from '../helpers/fake-scheduler.js'
+import { type JobFilesServer, startJobFilesServer } from '../helpers/job-files-server.js'
+import { startManager, submitRequest, untilStatus } from '../helpers/manager.js'
+import { tempDirectory } from '../helpers/temp-directory.js'
+import { waitFor } from '../helpers/wait-for.js'
+
+const FAST = { maxRetries: 3, intervalStartMs: 1, intervalStepMs: 0, intervalMaxMs: 1 }
+
+let root: string
+let store: Store
+let scheduler: FakeScheduler
+let galaxy: JobFilesServer
+let running: RunningManager
+const job = (name = ''): string => path.join(root, 'jobs', '7', name)
+
+/** A node over what an earlier one left. */
+async function start(): Promise<RunningManager> {
+  const http = createHttpClient({ log: silentLogger, maxSockets: 8 })
+  const manager = await startManager(root, scheduler, {
+    store,
+    http,
+    config: { stageInRetries: FAST, stageOutRetries: FAST },
+  })
+  await manager.load()
+  return {
+    ...manager,
+    async close() {
+      await manager.close()
+      await http.close()
+    },
+  }
+}
+
+beforeEach(async () => {
+  root = await tempDirectory()
+  store = openMemoryStore()
+  scheduler = createFakeScheduler()
+  galaxy = await startJobFilesServer()
+  running = await start()
+  return () => running.close()
+})
+
+const input = (name: string) => ({
+  name,
+  type: 'input',
+  action: {
+    path: `/galaxy/${name}`,
+    source: { path: `/galaxy/${name}` },
+    action_type: 'remote_transfer',
+    url: galaxy.fileUrl(`/galaxy/${name}`, 'input'),
+  },
+})
+
+function staging(inputs: readonly string[], outputs: readonly string[] = []) {
+  return {
+    setup: inputs.map(input),
+    action_mapper: { default_action: 'remote_transfer', files_endpoint: galaxy.endpoint, paths: [] },
+    client_outputs: {
+      working_directory: '/galaxy/w',
+      metadata_directory: null,
+      job_directory: null,
+      work_dir_outputs: [],
+      output_files: outputs.map((name) => `/galaxy/${name}`),
+      version_file: null,
+      dynamic_outputs: null,
+      dynamic_file_sources: null,
+      dataset_collector_descriptions: [],
+    },
+  }
+}
+
+async function submit(inputs: readonly string[], outputs: readonly string[] = []): Promise<void> {
+  await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
+  await running.manager.submit('7', submitRequest('true', { remote_staging: staging(inputs, outputs) }))
+}
+
+const launched = (): Promise<string> =>
+  waitFor(() => running.context.jobs.get('7')?.externalId, { what: 'launch' })
+
+/** The tool has made these and ended well. */
+async function endWith(outputs: Readonly<Record<string, string>>): Promise<void> {
+  await launched()
+  for (const [name, content] of Object.entries(outputs)) writeFileSync(job(`outputs/${name}`), content)
+  writeFileSync(job('return_code'), '0\n')
+  scheduler.report('x-7', { state: 'ended', exitCode: 0 })
+}
+
+const requests = (method: string): string[] =>
+  galaxy.log.filter((record) => record.method === method).map((record) => record.path ?? '')
+
+describe('stage-in', () => {
+  it('fetches all inputs before the job is launched', async () => {
+    galaxy.serve('/galaxy/a.dat', 'first')
+    galaxy.serve('/galaxy/b.dat', 'second')
+    await submit(['a.dat', 'b.dat'])
+    expect((await running.manager.status('7')).status).toBe('preprocessing')
+    await launched()
+    expect([readFileSync(job('inputs/a.dat'), 'utf8'), readFileSync(job('inputs/b.dat'), 'utf8')]).toEqual([
+      'first',
+      'second',
+    ])
+    expect(scheduler.submitted).toHaveLength(1)
+  })
+
+  it('repeats what fails for a while', async () => {
+    galaxy.serve('/galaxy/a.dat', 'content')
+    galaxy.failNext({ kind: 'status', status: 503, body: 'busy' }, { kind: 'reset', after: 3 })
+    await submit(['a.dat'])
+    await launched()
+    expect(readFileSync(job('inputs/a.dat'), 'utf8')).toBe('content')
+  })
+
+  it('fails the job at once when Galaxy has no such file, saying which, and without the key', async () => {
+    await submit(['a.dat'])
+    await untilStatus(running, '7', 'failed')
+    const { stderr, returncode } = await running.manager.status('7')
+    expect(returncode).toBe(1)
+    expect(stderr).toMatch(/inputs could not be fetched: input a\.dat: .*404/)
+    expect(stderr).not.toContain(galaxy.key)
+    expect(scheduler.submitted).toEqual([])
+  })
+
+  it('says what is wrong with a request for it', async () => {
+    await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
+    await running.manager.submit('7', submitRequest('true', { remote_staging: { setup: [{ name: 'a' }] } }))
+    await untilStatus(running, '7', 'failed')
+    expect((await running.manager.status('7')).stderr).toContain('setup[0]')
+  })
+
+  it('stops at once when the job is cancelled', async () => {
+    galaxy.serve('/galaxy/a.dat', 'content')
+    galaxy.failNext({ kind: 'hang', after: 3 })
+    await submit(['a.dat'])
+    await waitFor(() => galaxy.log.length > 0, { what: 'request' })
+    await running.manager.cancel('7')
+    expect((await running.manager.status('7')).status).toBe('cancelled')
+    await waitFor(() => running.context.jobs.size === 0, { what: 'end of the job' })
+    expect(scheduler.submitted).toEqual([])
+  })
+
+  it('goes on after a restart, without fetching again what is there', async () => {
+    galaxy.serve('/galaxy/a.dat', 'first')
+    galaxy.serve('/galaxy/b.dat', 'second')
+    galaxy.plan = ({ path: asked }) => (asked === '/galaxy/b.dat' ? { kind: 'hang', after: 3 } : undefined)
+    await submit(['a.dat', 'b.dat'])
+    await waitFor(() => running.context.jobs.get('7')?.progress?.filesDone === 1, { what: 'first file' })
+    await running.close()
+    galaxy.plan = () => undefined
+    running = await start()
+    await running.recover()
+    await launched()
+    expect(readFileSync(job('inputs/b.dat'), 'utf8')).toBe('second')
+    expect(requests('GET').filter((asked) => asked === '/galaxy/a.dat')).toHaveLength(1)
+  })
+})
+
+describe('stage-out', () => {
+  it('delivers the outputs when the job has ended, and only then is it complete', async () => {
+    await submit([], ['d1.dat', 'd2.dat'])
+    galaxy.failNext({ kind: 'status', status: 502 })
+    await endWith({ 'd1.dat': 'one', 'd2.dat': 'two' })
+    await untilStatus(running, '7', 'complete')
+    expect([...galaxy.uploads].map(([name, { content }]) => [name, content?.toString()]).sort()).toEqual([
+      ['/galaxy/d1.dat', 'one'],
+      ['/galaxy/d2.dat', 'two'],
+    ])
+    expect(await running.manager.status('7')).toMatchObject({ status: 'complete', returncode: 0 })
+  })
+
+  it('fails the job when an output does not arrive, sends the others, and says which and why', async () => {
+    await submit([], ['d1.dat', 'd2.dat'])
+    galaxy.plan = ({ path: asked }) =>
+      asked === '/galaxy/d1.dat' ? { kind: 'status', status: 400, body: 'no room for it' } : undefined
+    await endWith({ 'd1.dat': 'one', 'd2.dat': 'two' })
+    await untilStatus(running, '7', 'failed')
+    const { stderr } = await running.manager.status('7')
+    expect(stderr).toMatch(/1 of the job's outputs could not be delivered[\s\S]*output d1\.dat: .*400/)
+    expect(stderr).not.toContain(galaxy.key)
+    expect([...galaxy.uploads.keys()]).toEqual(['/galaxy/d2.dat'])
+  })
+
+  it('takes it that Galaxy does not want a file any more (403)', async () => {
+    await submit([], ['d1.dat'])
+    galaxy.failNext({ kind: 'status', status: 403 })
+    await endWith({ 'd1.dat': 'one' })
+    await untilStatus(running, '7', 'complete')
+    expect(requests('POST')).toEqual(['/galaxy/d1.dat'])
+  })
+
+  it('is postprocessing until then, goes on after a restart, and delivers nothing twice', async () => {
+    await submit([], ['d1.dat', 'd2.dat'])
+    galaxy.plan = ({ path: asked }) => (asked === '/galaxy/d2.dat' ? { kind: 'hang', after: 0 } : undefined)
+    await endWith({ 'd1.dat': 'one', 'd2.dat': 'two' })
+    await waitFor(() => running.context.jobs.get('7')?.progress?.filesDone === 1, { what: 'first output' })
+    expect((await running.manager.status('7')).status).toBe('postprocessing')
+    await running.close()
+    galaxy.plan = () => undefined
+    running = await start()
+    expect((await running.manager.status('7')).status).toBe('postprocessing')
+    await running.recover()
+    await untilStatus(running, '7', 'complete')
+    expect(requests('POST').filter((asked) => asked === '/galaxy/d1.dat')).toHaveLength(1)
+    expect(galaxy.uploads.get('/galaxy/d2.dat')?.content?.toString()).toBe('two')
+  })
+
+  it('stops at once when the job is cancelled', async () => {
+    await submit([], ['d1.dat'])
+    galaxy.failNext({ kind: 'hang', after: 0 })
+    await endWith({ 'd1.dat': 'one' })
+    await waitFor(() => requests('POST').length > 0, { what: 'request' })
+    await running.manager.cancel('7')
+    expect((await running.manager.status('7')).status).toBe('cancelled')
+    await waitFor(() => running.context.jobs.size === 0, { what: 'end of the job' })
+  })
+
+  it('forgets what it knew of an earlier job of the same id', async () => {
+    for (const content of ['one', 'two']) {
+      await submit([], ['d1.dat'])
+      await endWith({ 'd1.dat': content })
+      await untilStatus(running, '7', 'complete')
+      await running.manager.clean('7')
+      scheduler.reports.clear()
+    }
+    expect(galaxy.uploads.get('/galaxy/d1.dat')?.content?.toString()).toBe('two')
+    const left: string[] = []
+    for await (const [key] of store.entries('moved/')) left.push(key)
+    expect(left).toEqual([])
+  })
+})
