@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { MagnetarError } from '../lib/errors.js'
-import { countBodyBytes } from './minor-gc.js'
+import { countBodyBytes } from '../lib/minor-gc.js'
 
 // Measured: batches of 256 to 512 KiB with one write in flight give 500-770 MB/s, a write per chunk or a stream half of that.
 const BATCH_BYTES = 256 * 1024

@@ -1,6 +1,5 @@
 import { messageOf } from '../lib/errors.js'
 import { pause } from '../lib/timing.js'
-import { disk } from './disk/disk.js'
 import { finishJob, writeEnd } from './finish.js'
 import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
 import { failLaunch, readLaunch } from './launch.js'

@@ -9,8 +9,8 @@ export interface HttpAnswer {
   /** Where it came from at last, after redirects. */
   readonly url: string
   /**
-   * Whether, since the answer began, its host sent bytes that belong to no answer: then it sends more than it announces, and what
-   * looks like the end of a body may not be it.
+   * At the end of the body: whether more followed on it. Then the server sends more than it announces, and what looks like the end
+   * may not be it.
    */
   readonly hadSurplus?: () => boolean
 }

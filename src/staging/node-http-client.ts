@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import type { Logger } from '../lib/log.js'
 import { type Agents, createAgents } from './http/agents.js'
 import { compileHosts } from './http/allowed-hosts.js'
+import { basicAuth } from './http/basic-auth.js'
 import { dump } from './http/dump.js'
 import { networkError } from './http/network-error.js'
 import { HOSTS_OPTION } from './http/option-names.js'
@@ -109,6 +110,7 @@ function tooManyRedirects(url: string): TransferError {
 async function send(sender: Sender, request: HttpRequest, url: URL, trusted: boolean): Promise<HttpAnswer> {
   const { signal, method } = request
   const { agents, timeouts, running } = sender
+  const authorization = trusted ? basicAuth(new URL(request.url)) : undefined
   const attempt = (): Promise<PlainAnswer> => {
     const body = request.body?.()
     return sendRequest({
@@ -117,7 +119,7 @@ async function send(sender: Sender, request: HttpRequest, url: URL, trusted: boo
       headers: {
         'user-agent': 'magnetar',
         accept: '*/*',
-        ...(trusted ? credentials(request.url) : {}),
+        ...(authorization === undefined ? {} : { authorization }),
         ...request.headers,
         ...contentLength(request, body),
       },
@@ -166,14 +168,6 @@ function parseUrl(text: string): URL {
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
   const message = `Galaxy gave an address that is not http or https: ${publicUrl(text)}`
   throw new TransferError(message, { transient: false })
-}
-
-/** User and password of an address, as curl sends them. */
-function credentials(text: string): Record<string, string> {
-  const { username, password } = new URL(text)
-  if (!username && !password) return {}
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
 function plainHeaders(headers: IncomingHttpHeaders): HttpAnswer['headers'] {

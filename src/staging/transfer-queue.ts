@@ -81,7 +81,10 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
         ? retryDelayMs(transfer.retries, failed, Date.now() - failingSinceMs, error.retryAfterMs)
         : undefined
     if (delayMs === undefined) {
-      if (transfer.onGiveUp) return transfer.onGiveUp(error)
+      if (transfer.onGiveUp) {
+        transfer.onGiveUp(error)
+        return
+      }
       batch.failure = { error }
       stop(batch)
       return

@@ -173,7 +173,8 @@ describe('what goes wrong on the network', () => {
     ['EAI_AGAIN', true, /^g\.org is a name that could not be looked up/],
     ['EHOSTUNREACH', true, /^g\.org cannot be reached/],
     ['HPE_INVALID_CONSTANT', true, /not HTTP/],
-    ['EPROTO', true, /^the connection to g\.org failed: said by the system/],
+    ['EPROTO', true, /does not speak https/],
+    ['EODD', true, /^the connection to g\.org failed: said by the system/],
     ['CERT_NOT_YET_VALID', false, /clock/],
     ['SELF_SIGNED_CERT_IN_CHAIN', false, /staging_ca_file/],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', false, /staging_ca_file/],
@@ -182,9 +183,7 @@ describe('what goes wrong on the network', () => {
     for (const error of [cause, new AggregateError([cause]), new Error('outer', { cause })]) {
       const failure = networkError(error, 'https://g.org/x?job_key=k3y', signal)
       expect(failure).toMatchObject({ name: 'TransferError', transient, cause: error })
-      expect(String(failure)).toMatch(
-        code === 'EPROTO' ? /^TransferError: the connection to g\.org failed/ : /g\.org/,
-      )
+      expect(String(failure)).toContain('g.org')
       if (error === cause) expect((failure as Error).message).toMatch(words)
       expect(String(failure)).not.toContain('k3y')
     }

@@ -1,14 +1,16 @@
 import { createKeyedLock } from '../../lib/keyed-lock.js'
 import type { LocalFile, Transferred, TransferTools } from '../action.js'
+import { commitUnlessAborted } from '../commit-unless-aborted.js'
 import type { HttpAnswer } from '../http-client.js'
 import { publicUrl, TransferError } from '../transfer-error.js'
 import { answerError } from './answer-error.js'
-import { commitSynced, disk, diskError, syncFile } from './disk.js'
+import { disk, diskError } from './disk.js'
 import { dump } from './dump.js'
 import { networkError } from './network-error.js'
 import { emptyPart, notePart, openNotedPart, openPart, type Part, rangeHeaders, resumePoint } from './part.js'
 import { receiveAll, receiveRest } from './receive.js'
 import { readSmallBody, SMALL_BODY_BYTES } from './small-body.js'
+import { storeSmall } from './store-small.js'
 import { contentLengthOf, parseUnsatisfied, partName, versionOf } from './version.js'
 
 /** Of two downloads of one file the second waits: they would write to one part. */
@@ -119,16 +121,9 @@ async function takeSmall(run: Run, answer: HttpAnswer, bytes: number): Promise<T
   const content = await readSmallBody(answer.body, bytes).catch((error: unknown) => {
     throw networkError(error, answer.url, run.tools.signal)
   })
+  if (answer.hadSurplus?.()) return doubt(run)
   await discardPart(run)
-  const file = await disk.writeNewFile(run.to.base, run.to.components, content)
-  await syncFile(file)
-  if (answer.hadSurplus?.()) {
-    await disk.discardNewFile(file)
-    if (run.isDoubted) throw surplus(run)
-    run.isDoubted = true
-    return undefined
-  }
-  await commitSynced(file)
+  await storeSmall(run.to, content)
   run.tools.progress(bytes)
   return { bytes, resumedFrom: 0 }
 }
@@ -173,21 +168,20 @@ async function checkLength(run: Run, part: Part): Promise<void> {
 }
 
 async function finish(run: Run, part: Part, answer: HttpAnswer): Promise<Transferred | undefined> {
+  if (answer.hadSurplus?.()) return doubt(run)
   run.part = undefined
-  await syncFile(part.file)
-  // By now whatever followed on the body has been looked at.
-  if (answer.hadSurplus?.()) {
-    run.part = part
-    if (!run.isDoubted && run.mayResume) {
-      // Perhaps another connection of the same host: the length of the whole is asked for together with the end.
-      run.isDoubted = true
-      return undefined
-    }
-    await discardPart(run)
-    throw surplus(run)
-  }
-  await commitSynced(part.file)
+  await commitUnlessAborted(part.file, run.tools.signal, disk.closePartFile)
   return { bytes: part.bytes, resumedFrom: run.resumedFrom }
+}
+
+/** More came than was announced. Once, the file's end is asked for again, which comes with the length of the whole. */
+async function doubt(run: Run): Promise<undefined> {
+  if (!run.isDoubted) {
+    run.isDoubted = true
+    return undefined
+  }
+  await discardPart(run)
+  throw surplus(run)
 }
 
 function surplus(run: Run): TransferError {

@@ -31,6 +31,11 @@ export function networkError(error: unknown, url: string | URL, signal: AbortSig
     return new TransferError(certificateWords(host, code), { transient: false, cause: error })
   const words = code === undefined ? undefined : WORDS[code]
   if (words) return new TransferError(`${host} ${words} (${code})`, { transient: true, cause: error })
+  if (code === 'EPROTO' || code?.startsWith('ERR_SSL_'))
+    return new TransferError(`${host} does not speak https there (${code})`, {
+      transient: true,
+      cause: error,
+    })
   if (code?.startsWith('HPE_'))
     return new TransferError(`what ${host} sent is not HTTP (${code})`, { transient: true, cause: error })
   return new TransferError(`the connection to ${host} failed: ${messageOf(error)}`, {

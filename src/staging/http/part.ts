@@ -136,6 +136,7 @@ const readAt = promisify(fs.read) as unknown as (
 
 /** Forgets all bytes of a part. */
 export async function emptyPart(part: Part): Promise<void> {
+  if (part.bytes === 0) return
   try {
     await ftruncate(part.file.fd, 0)
   } catch (error) {

@@ -2,6 +2,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { errnoOf } from '../../lib/errors.js'
 import { TransferError } from '../transfer-error.js'
 import { type Timeouts, watchConnection } from './watch-connection.js'
 
@@ -84,12 +85,11 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
       resolve({ message, hadSurplus: () => hadSurplus })
     })
     request.on('error', (error) => {
-      if (answer) {
-        // After a whole answer: what came behind it was no other answer.
-        hadSurplus ||= answer.complete
-        return
-      }
-      const isGone = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+      const code = errnoOf(error)
+      // After a whole answer: what followed on it was no other answer.
+      if (answer?.complete && code?.startsWith('HPE_')) hadSurplus = true
+      if (answer) return
+      const isGone = code === 'ECONNRESET' || code === 'EPIPE'
       reject(new RequestFailed(failure ?? error, failure === undefined && isGone && isUsedConnection))
     })
     request.on('socket', (socket) => {

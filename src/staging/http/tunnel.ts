@@ -3,6 +3,7 @@ import https from 'node:https'
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { TransferError } from '../transfer-error.js'
+import { basicAuth } from './basic-auth.js'
 
 export interface TunnelTarget {
   readonly host: string
@@ -21,7 +22,7 @@ export function openTunnel(
 ): Promise<Socket> {
   const name = target.host.includes(':') ? `[${target.host}]` : target.host
   const path = `${name}:${target.port}`
-  const pair = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`
+  const authorization = basicAuth(proxy)
   const options: https.RequestOptions = {
     method: 'CONNECT',
     hostname: proxy.hostname.replace(/^\[|\]$/g, ''),
@@ -30,7 +31,7 @@ export function openTunnel(
     agent: false,
     headers: {
       host: path,
-      ...(pair === ':' ? {} : { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }),
+      ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
     },
     ...(trust === undefined ? {} : { secureContext: trust }),
   }

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { Exchange } from './send.js'
 
-const MAX_KEPT_BYTES = 64 * 1024 * 1024
+const MAX_KEPT_BYTES = 4 * 1024 * 1024
 
 /** Bytes that come one after the other, hashed and, unless they are too many, kept. */
 export interface Heap {

@@ -1,0 +1,51 @@
+import type { LocalFile } from '../action.js'
+import { disk, diskError } from './disk.js'
+import type { SmallFile } from './disk-tasks.js'
+
+/** So many files at most in one go. */
+const MAX_BATCH = 32
+
+interface Waiting {
+  readonly file: SmallFile
+  done(): void
+  failed(error: unknown): void
+}
+
+/** By directory, so that a file system that hangs holds up only what is for it. */
+const queues = new Map<string, Waiting[]>()
+
+/**
+ * Stores a small file whole and durably. Those that arrive while the disk is busy are stored together afterwards: waking a thread
+ * and waiting for the disk cost more than all the rest.
+ * @throws TransferError
+ */
+export function storeSmall({ base, components }: LocalFile, content: Uint8Array): Promise<void> {
+  return new Promise((done, failed) => {
+    const waiting = { file: { base, components, content }, done, failed }
+    const queue = queues.get(base)
+    if (queue) queue.push(waiting)
+    else {
+      queues.set(base, [waiting])
+      void work(base)
+    }
+  })
+}
+
+async function work(base: string): Promise<void> {
+  for (let queue = queues.get(base); queue && queue.length > 0; queue = queues.get(base))
+    await storeAll(queue.splice(0, MAX_BATCH))
+  queues.delete(base)
+}
+
+/** All of them together, or, when that fails, each for itself: only those that are to blame are told. */
+async function storeAll(batch: readonly Waiting[]): Promise<void> {
+  try {
+    await disk.storeFiles(batch.map(({ file }) => file))
+    for (const { done } of batch) done()
+    return
+  } catch (error) {
+    const only = batch.length === 1 ? batch[0] : undefined
+    if (only) return only.failed(diskError(error))
+  }
+  for (const each of batch) await storeAll([each])
+}
