@@ -176,8 +176,8 @@ describe('what goes wrong on the network', () => {
     ['EPROTO', true, /does not speak https/],
     ['EODD', true, /^the connection to g\.org failed: said by the system/],
     ['CERT_NOT_YET_VALID', false, /clock/],
-    ['SELF_SIGNED_CERT_IN_CHAIN', false, /staging_ca_file/],
-    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', false, /staging_ca_file/],
+    ['SELF_SIGNED_CERT_IN_CHAIN', false, /transfer_ca_file/],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', false, /transfer_ca_file/],
   ])('has words: %s', (code, transient, words) => {
     const cause = Object.assign(new Error('said by the system'), { code })
     for (const error of [cause, new AggregateError([cause]), new Error('outer', { cause })]) {
@@ -293,7 +293,7 @@ describe('the list of allowed hosts', () => {
     const http = openClient({ allowedHosts: [new URL(inside.server.origin).host] })
     expect(await failureOf(http, outside.server.fileUrl('/f'))).toMatchObject({
       transient: false,
-      message: expect.stringContaining('staging_allowed_hosts'),
+      message: expect.stringContaining('transfer_hosts'),
     })
     inside.server.failNext({ kind: 'redirect', status: 307, to: outside.server.fileUrl('/f') })
     expect(await failureOf(http, inside.server.fileUrl('/f'))).toMatchObject({ transient: false })
@@ -331,7 +331,7 @@ describe('https', needs(opensslMissing()), () => {
   it('refuses an unknown authority for good, and says how to name it', async () => {
     const { server } = await startSecure()
     const error = await failureOf(openClient(), server.fileUrl('/f'))
-    expect(error).toMatchObject({ transient: false, message: expect.stringContaining('staging_ca_file') })
+    expect(error).toMatchObject({ transient: false, message: expect.stringContaining('transfer_ca_file') })
   })
 
   it.each([
