@@ -18,10 +18,10 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // Real programs on a real machine: one file after another, after the rest.
+          // Real programs on a real machine, after the rest. They mostly wait, and each file has ports and directories of its own.
           name: 'peers',
           include: ['test/peers/**/*.test.ts'],
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 180_000,
