@@ -26,7 +26,8 @@ async function startNode(script: string) {
 describe('startServerProcess', () => {
   it('waits for any answer, keeps what the server writes, and stops it with SIGTERM', async () => {
     const started = await startNode(server)
-    expect(started.logs()).toBe('ready\n')
+    // What it wrote comes through a pipe, perhaps after its first answer.
+    await waitFor(() => started.logs() === 'ready\n', { what: 'words of the server' })
     expect(await started.stop()).toBe(3)
     expect(await started.stop()).toBe(3)
   })
