@@ -1,7 +1,7 @@
-import fs from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { MagnetarError } from '../lib/errors.js'
 import { countBodyBytes } from '../lib/minor-gc.js'
+import { writeAll } from '../lib/write-all.js'
 
 // Measured: batches of 256 to 512 KiB with one write in flight give 500-770 MB/s, a write per chunk or a stream half of that.
 const BATCH_BYTES = 256 * 1024
@@ -104,7 +104,7 @@ function pump(request: IncomingMessage, fd: number): Promise<number> {
         paused = false
         request.resume()
       }
-      writeAll(fd, batch, size, written)
+      writeAll(fd, batch, size, null, written)
     }
     const onData = (chunk: Buffer): void => {
       queue.push(chunk)
@@ -134,29 +134,4 @@ function pump(request: IncomingMessage, fd: number): Promise<number> {
     request.on('end', onEnd)
     request.on('close', onClose)
   })
-}
-
-/** Writes all of the chunks: the kernel may take a part only, as it does just before a disk is full. */
-function writeAll(fd: number, chunks: Buffer[], size: number, done: (error: unknown) => void): void {
-  const next = (error: unknown, count: number): void => {
-    if (error || count === size) done(error)
-    else if (count === 0) done(new MagnetarError('DISK_FULL', 'the disk takes no more bytes'))
-    else writeAll(fd, skip(chunks, count), size - count, done)
-  }
-  const only = chunks[0]
-  if (chunks.length === 1 && only) fs.write(fd, only, next)
-  else fs.writev(fd, chunks, next)
-}
-
-function skip(chunks: Buffer[], count: number): Buffer[] {
-  let left = count
-  const rest: Buffer[] = []
-  for (const chunk of chunks) {
-    if (left >= chunk.length) left -= chunk.length
-    else {
-      rest.push(left > 0 ? chunk.subarray(left) : chunk)
-      left = 0
-    }
-  }
-  return rest
 }

@@ -35,8 +35,8 @@ describe('magnetar setup on a bare host, row by row of the exercise', needs(miss
 
   beforeAll(async () => {
     host = await startBareHost({ slurm: true, supervisor: true })
-    await host.root.run(['sh', '-c', 'printf foo > /root/token; chmod 600 /root/token'])
-    first = await setup('--token-file', '/root/token')
+    await host.root.run(['sh', '-c', 'printf foo > /etc/token; chmod 600 /etc/token'])
+    first = await setup('--token-file', '/etc/token')
   })
   afterAll(() => host?.stop())
 
@@ -265,7 +265,7 @@ describe('magnetar setup on a bare host, row by row of the exercise', needs(miss
   })
 
   it('believes no record that the user of the node forged', async () => {
-    await host.root.run(['cp', '-p', '/srv/pulsar/lib/setup.json', '/root/setup.json'])
+    await host.root.run(['cp', '-p', '/srv/pulsar/lib/setup.json', '/etc/setup.json'])
     const forge =
       'sed s/pulsar/daemon/g /srv/pulsar/lib/setup.json > /tmp/forged && mv -f /tmp/forged /srv/pulsar/lib/setup.json'
     const asPulsar = [
@@ -294,7 +294,7 @@ describe('magnetar setup on a bare host, row by row of the exercise', needs(miss
       expect(tried.stderr).toContain('root did not write it')
     }
     expect((await host.root.run(['getent', 'passwd', 'daemon'])).code).toBe(0)
-    await host.root.run(['mv', '/root/setup.json', '/srv/pulsar/lib/setup.json'])
+    await host.root.run(['mv', '/etc/setup.json', '/srv/pulsar/lib/setup.json'])
   })
 
   it('is removed by uninstall, with the user when asked to', async () => {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
+import { syncDirectory } from '../../lib/atomic-file.js'
 import { UPLOAD_PREFIX } from '../../lib/confined-file.js'
 import { errnoOf, MagnetarError } from '../../lib/errors.js'
 
 /** Files that are made outside the job directories, where Galaxy wants them. Synchronous (copy-tasks.ts). */
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = fs.constants
+const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants
 
 /** A file under its temporary name, beside the one that it is to replace. Named or dropped, once. */
 export interface Destination {
@@ -101,25 +102,6 @@ function makeDirectories(directory: string): void {
     fs.mkdirSync(directory)
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST' || !fs.statSync(directory).isDirectory()) throw error
-  }
-}
-
-function syncDirectory(directory: string): void {
-  let fd: number
-  try {
-    fd = fs.openSync(directory, O_RDONLY | O_DIRECTORY)
-  } catch (error) {
-    // A directory one may write to and not read.
-    if (errnoOf(error) === 'EACCES') return
-    throw error
-  }
-  try {
-    fs.fsyncSync(fd)
-  } catch (error) {
-    // Some network file systems do not do this for directories.
-    if (errnoOf(error) !== 'EINVAL') throw error
-  } finally {
-    fs.closeSync(fd)
   }
 }
 

@@ -1,7 +1,6 @@
-import fs from 'node:fs'
 import type { Readable } from 'node:stream'
-import { MagnetarError } from '../../lib/errors.js'
 import { countBodyBytes } from '../../lib/minor-gc.js'
+import { writeAll } from '../../lib/write-all.js'
 
 // As for uploads to this node (http/body.ts): batches of 256 to 512 KiB, one write in flight.
 const BATCH_BYTES = 256 * 1024
@@ -140,35 +139,4 @@ export class BodyWriteError extends Error {
     this.ofDisk = ofDisk
     this.writtenBytes = writtenBytes
   }
-}
-
-/** Writes all of the chunks: the kernel may take a part only, as it does just before a disk is full. */
-function writeAll(
-  fd: number,
-  chunks: Buffer[],
-  size: number,
-  position: number,
-  done: (error: unknown) => void,
-): void {
-  const next = (error: unknown, count: number): void => {
-    if (error || count === size) done(error)
-    else if (count === 0) done(new MagnetarError('DISK_FULL', 'the disk takes no more bytes'))
-    else writeAll(fd, skip(chunks, count), size - count, position + count, done)
-  }
-  const only = chunks[0]
-  if (chunks.length === 1 && only) fs.write(fd, only, 0, only.length, position, next)
-  else fs.writev(fd, chunks, position, next)
-}
-
-function skip(chunks: Buffer[], count: number): Buffer[] {
-  let left = count
-  const rest: Buffer[] = []
-  for (const chunk of chunks) {
-    if (left >= chunk.length) left -= chunk.length
-    else {
-      rest.push(left > 0 ? chunk.subarray(left) : chunk)
-      left = 0
-    }
-  }
-  return rest
 }
