@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { main } from '../dist/bundle/main.js'
+import { runAndExit } from './run-and-exit.js'
 
-process.exit(await main(process.argv.slice(2)))
+await runAndExit(() => main(process.argv.slice(2)))

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { pulsarConfig } from '../dist/bundle/pulsar-config.js'
+import { runAndExit } from './run-and-exit.js'
 
-process.exit(await pulsarConfig(process.argv.slice(2)))
+await runAndExit(() => pulsarConfig(process.argv.slice(2)))

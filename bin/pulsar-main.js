@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { pulsarMain } from '../dist/bundle/classic.js'
+import { runAndExit } from './run-and-exit.js'
 
-process.exit(await pulsarMain(process.argv.slice(2)))
+await runAndExit(() => pulsarMain(process.argv.slice(2)))

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { pulsarServe } from '../dist/bundle/classic.js'
+import { runAndExit } from './run-and-exit.js'
 
-process.exit(await pulsarServe(process.argv.slice(2)))
+await runAndExit(() => pulsarServe(process.argv.slice(2)))

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { pulsar } from '../dist/bundle/classic.js'
+import { runAndExit } from './run-and-exit.js'
 
-process.exit(await pulsar(process.argv.slice(2)))
+await runAndExit(() => pulsar(process.argv.slice(2)))

@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureBuilt } from './bootstrap.js'
+import { runAndExit } from './run-and-exit.js'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 try {
@@ -11,4 +12,4 @@ try {
   process.exit(1)
 }
 const { tryOut } = await import('../dist/bundle/try.js')
-process.exit(await tryOut(process.argv.slice(2), root))
+await runAndExit(() => tryOut(process.argv.slice(2), root))

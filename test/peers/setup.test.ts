@@ -164,7 +164,10 @@ describe('magnetar setup on a bare host, row by row of the exercise', needs(miss
   })
 
   it('3.1 and 3.2 Supervisor runs it and has its first words', async () => {
-    expect(await text('supervisorctl', 'status', 'pulsar')).toMatch(/^pulsar\s+RUNNING/)
+    // STARTING for its first second, whether or not the node answers already.
+    await waitFor(async () => /^pulsar\s+RUNNING/.test(await text('supervisorctl', 'status', 'pulsar')), {
+      what: 'RUNNING',
+    })
     const said = await text('supervisorctl', 'tail', 'pulsar')
     expect(said).toContain('Sourcing file /srv/pulsar/etc/local_env.sh')
     expect(said).toContain('Starting Pulsar in /srv/pulsar/etc (mode uwsgi)')

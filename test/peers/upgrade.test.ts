@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CommandResult } from '../../src/lib/exec.js'
 import { needs } from '../helpers/needs.js'
+import { waitFor } from '../helpers/wait-for.js'
 import { type BareHost, startBareHost } from './bare-host.js'
 import { missingForPrivateRoot } from './private-root.js'
 import { missingSupervisor } from './private-supervisor.js'
@@ -81,7 +82,9 @@ describe('a node under Supervisor', needs(missing), () => {
     expect(stderr).toContain('this build is broken')
     expect(stderr).toContain('Release 8.0.0 is the one that runs again')
     expect(await runningRelease()).toBe('8.0.0')
-    expect(await said('supervisorctl', 'status', 'pulsar')).toContain('RUNNING')
+    await waitFor(async () => /RUNNING/.test(await said('supervisorctl', 'status', 'pulsar')), {
+      what: 'RUNNING',
+    })
   })
 
   it('goes back to the release before', async () => {
