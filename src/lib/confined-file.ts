@@ -70,12 +70,17 @@ function isConfined(base: string, real: string): boolean {
 /** A small file with its content, a larger one open: then the caller closes `fd`. */
 export type ReadFile = { readonly size: number; readonly content: Uint8Array } | OpenFile
 
-/** Like openForRead, but a file of at most `maxBytes` is read and closed. */
-export function readSmallFile(base: string, components: readonly string[], maxBytes: number): ReadFile {
+/** Like openForRead, but a file of at most `maxBytes` is read and closed. `room`: where to, if it fits there. */
+export function readSmallFile(
+  base: string,
+  components: readonly string[],
+  maxBytes: number,
+  room?: Uint8Array,
+): ReadFile {
   const file = openForRead(base, components)
   if (file.size > maxBytes) return file
   try {
-    const content = new Uint8Array(file.size)
+    const content = room && file.size <= room.length ? room.subarray(0, file.size) : new Uint8Array(file.size)
     let have = 0
     while (have < file.size) {
       const bytes = fs.readSync(file.fd, content, have, file.size - have, have)

@@ -22,6 +22,8 @@ export interface HttpRequest {
   /** Called anew for every redirect that repeats the body. */
   readonly body?: () => Readable | Buffer
   readonly bodyBytes?: number
+  /** Told when the system has taken all of a body: its memory may be used again. */
+  readonly onSent?: () => void
   /** Once more does no harm: it is sent again at once when an idle connection turns out to be gone. GET and HEAD always are. */
   readonly isRepeatable?: boolean
   readonly signal: AbortSignal

@@ -124,6 +124,7 @@ async function send(sender: Sender, request: HttpRequest, url: URL, trusted: boo
         ...contentLength(request, body),
       },
       body,
+      onSent: request.onSent,
       agent: agents.agentFor(url),
       timeouts,
       signal,

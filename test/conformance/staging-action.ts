@@ -32,7 +32,7 @@ export interface StagingActionUnderTest {
   open(): Promise<OtherEnd>
 }
 
-const SIZES = [0, 1, 65_536, 65_537, 1_500_000]
+const SIZES = [0, 1, 65_536, 65_537, 1_048_576, 1_048_577, 1_500_000]
 const NAMES = [
   'plain',
   'sp ace\'quo"te',

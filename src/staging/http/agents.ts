@@ -1,8 +1,9 @@
-import http from 'node:http'
+import type http from 'node:http'
 import https from 'node:https'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import type { Logger } from '../../lib/log.js'
+import { LargeReadsAgent } from './large-reads.js'
 import type { readProxy } from './proxy.js'
 import { createTrust } from './trust.js'
 import { openTunnel } from './tunnel.js'
@@ -29,7 +30,7 @@ const BUFFER_BYTES = 256 * 1024
 export function createAgents(settings: AgentSettings): Agents {
   const { proxy, maxSockets, log } = settings
   const common = { keepAlive: true, maxSockets, timeout: IDLE_MS, highWaterMark: BUFFER_BYTES }
-  const plain = new http.Agent(common)
+  const plain = new LargeReadsAgent(common)
   let trust: tls.SecureContext | undefined
   let direct: https.Agent | undefined
   let tunnelled: https.Agent | undefined

@@ -1,4 +1,5 @@
 import { createKeyedLock } from '../../lib/keyed-lock.js'
+import { giveBackBuffer } from '../../lib/shared-buffer.js'
 import type { LocalFile, Transferred, TransferTools } from '../action.js'
 import { commitUnlessAborted } from '../commit-unless-aborted.js'
 import type { HttpAnswer } from '../http-client.js'
@@ -7,11 +8,24 @@ import { answerError } from './answer-error.js'
 import { disk, diskError } from './disk.js'
 import { dump } from './dump.js'
 import { networkError } from './network-error.js'
-import { emptyPart, notePart, openNotedPart, openPart, type Part, rangeHeaders, resumePoint } from './part.js'
+import {
+  appendToPart,
+  emptyPart,
+  notePart,
+  openLeftPart,
+  openNotedPart,
+  openPart,
+  type Part,
+  rangeHeaders,
+  resumePoint,
+} from './part.js'
 import { receiveAll, receiveRest } from './receive.js'
-import { readSmallBody, SMALL_BODY_BYTES } from './small-body.js'
+import { BodyCut, readSmallBody, SMALL_BODY_BYTES } from './small-body.js'
 import { storeSmall } from './store-small.js'
-import { contentLengthOf, parseUnsatisfied, partName, versionOf } from './version.js'
+import { contentLengthOf, parseUnsatisfied, partName, type Version, versionOf } from './version.js'
+
+/** What arrived of a file of at most so many bytes, when it was cut off, is not worth a place on disk. */
+const FORGOTTEN_BYTES = 64 * 1024
 
 /** Of two downloads of one file the second waits: they would write to one part. */
 const locks = createKeyedLock()
@@ -118,14 +132,39 @@ async function takeNothing(run: Run, part: Part, answer: HttpAnswer): Promise<Tr
 }
 
 async function takeSmall(run: Run, answer: HttpAnswer, bytes: number): Promise<Transferred | undefined> {
-  const content = await readSmallBody(answer.body, bytes).catch((error: unknown) => {
-    throw networkError(error, answer.url, run.tools.signal)
+  if (bytes > FORGOTTEN_BYTES && !run.part && run.mayResume) {
+    run.part = await openLeftPart(run.to, versionOf(answer, bytes))
+    if (run.part && resumePoint(run.part) > 0) {
+      answer.body.destroy()
+      return undefined
+    }
+  }
+  const content = await readSmallBody(answer.body, bytes).catch(async (error: unknown) => {
+    if (!(error instanceof BodyCut)) throw error
+    const { received, cause } = error
+    if (bytes > FORGOTTEN_BYTES && received.length > 0 && !run.tools.signal.aborted)
+      await keepBeginning(run, versionOf(answer, bytes), received)
+    giveBackBuffer(received)
+    throw networkError(cause, answer.url, run.tools.signal)
   })
-  if (answer.hadSurplus?.()) return doubt(run)
+  if (answer.hadSurplus?.()) {
+    giveBackBuffer(content)
+    return doubt(run)
+  }
   await discardPart(run)
   await storeSmall(run.to, content)
+  giveBackBuffer(content)
   run.tools.progress(bytes)
   return { bytes, resumedFrom: 0 }
+}
+
+/** For the next attempt. */
+async function keepBeginning(run: Run, version: Version, received: Uint8Array): Promise<void> {
+  await discardPart(run)
+  run.part = await openPart(run.to, version, run.tools)
+  await emptyPart(run.part)
+  await appendToPart(run.part, received)
+  run.tools.progress(received.length)
 }
 
 async function takeWhole(

@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { z } from 'zod'
 import { messageOf } from '../../lib/errors.js'
 import type { PartFile } from '../../lib/part-file.js'
+import { writeAll } from '../../lib/write-all.js'
 import type { LocalFile, TransferTools } from '../action.js'
 import { TransferError } from '../transfer-error.js'
 import { disk, diskError } from './disk.js'
@@ -45,8 +46,14 @@ export async function openNotedPart(to: LocalFile, tools: TransferTools): Promis
     await disk.removePartFile(to.base, to.components, note.part)
     return undefined
   }
-  const file = await disk.openPartFile(to.base, to.components, note.part, { existing: true })
-  return file && withSpace({ name: note.part, version, file, bytes: file.size })
+  return openLeftPart(to, version)
+}
+
+/** What earlier attempts left of this version, if anything. */
+export async function openLeftPart(to: LocalFile, version: Version): Promise<Part | undefined> {
+  const name = partName(lastOf(to), version)
+  const file = await disk.openPartFile(to.base, to.components, name, { existing: true })
+  return file && withSpace({ name, version, file, bytes: file.size })
 }
 
 /** The part for this version, with what earlier attempts left of it. A large one is noted. */
@@ -133,6 +140,17 @@ const readAt = promisify(fs.read) as unknown as (
   length: number,
   position: number,
 ) => Promise<{ bytesRead: number }>
+
+/** Adds bytes to the end of a part. */
+export async function appendToPart(part: Part, content: Uint8Array): Promise<void> {
+  const chunk = Buffer.from(content.buffer, content.byteOffset, content.length)
+  await new Promise<void>((resolve, reject) => {
+    writeAll(part.file.fd, [chunk], chunk.length, part.bytes, (error) =>
+      error ? reject(diskError(error)) : resolve(),
+    )
+  })
+  part.bytes += content.length
+}
 
 /** Forgets all bytes of a part. */
 export async function emptyPart(part: Part): Promise<void> {

@@ -70,7 +70,7 @@ async function receive(
     return outcome
   } catch (error) {
     if (!(error instanceof BodyWriteError)) throw error
-    part.bytes = Math.max(part.bytes, start + error.writtenBytes)
+    part.bytes = error.writtenBytes === undefined ? 0 : Math.max(part.bytes, start + error.writtenBytes)
     throw error.ofDisk ? diskError(error.cause) : networkError(error.cause, answer.url, tools.signal)
   }
 }

@@ -12,6 +12,7 @@ export interface PlainRequest {
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: Readable | Buffer | undefined
+  readonly onSent: (() => void) | undefined
   readonly agent: http.Agent
   readonly timeouts: Timeouts
   readonly signal: AbortSignal
@@ -103,6 +104,7 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
       signal.removeEventListener('abort', onAbort)
       reject(new RequestFailed(failure ?? new Error('it ended without an answer'), false))
     })
+    if (plain.onSent) request.once('finish', plain.onSent)
     plain.begun(fail)
     sendBody(request, body, fail)
   })

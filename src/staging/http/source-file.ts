@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { MagnetarError } from '../../lib/errors.js'
+import { giveBackBuffer, SHARED_BUFFER_BYTES, takeSharedBuffer } from '../../lib/shared-buffer.js'
 import type { LocalFile } from '../action.js'
 import { TransferError } from '../transfer-error.js'
 import { disk, diskError } from './disk.js'
@@ -42,12 +43,18 @@ export async function openSource(from: LocalFile): Promise<SourceFile> {
   }
 }
 
-/** Like openSource, but a file of at most `maxBytes` is read at once. */
-export async function readSource(from: LocalFile, maxBytes: number): Promise<Source> {
+/**
+ * Like openSource, but a file that fits into a shared buffer is read at once. The content is to be given back (lib/shared-buffer) when
+ * it was sent.
+ */
+export async function readSource(from: LocalFile): Promise<Source> {
+  const room = takeSharedBuffer(SHARED_BUFFER_BYTES)
   try {
-    const file = await disk.readSmallFile(from.base, from.components, maxBytes)
+    const file = await disk.readSmallFile(from.base, from.components, room.length, room)
+    if (!('content' in file)) giveBackBuffer(room)
     return 'content' in file ? file : await adopt(file.fd, from)
   } catch (error) {
+    giveBackBuffer(room)
     throw sourceError(error)
   }
 }

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+import { giveBackBuffer } from '../../lib/shared-buffer.js'
 import type { LocalFile, Transferred, TransferTools } from '../action.js'
 import type { HttpAnswer, HttpRequest } from '../http-client.js'
 import { publicUrl, TransferError } from '../transfer-error.js'
@@ -6,22 +8,48 @@ import { dump } from './dump.js'
 import { createForm, type Form } from './multipart.js'
 import { nameOf, readSource, type SourceFile } from './source-file.js'
 
-/** Files up to this size are read by one task and sent by one write. */
-const SMALL_FILE_BYTES = 64 * 1024
-
 /**
  * Posts `from` as a form with one file, as the Python Pulsar does with curl.
  * @throws TransferError
  */
 export async function upload(url: string, from: LocalFile, tools: TransferTools): Promise<Transferred> {
   tools.signal.throwIfAborted()
-  const file = await readSource(from, SMALL_FILE_BYTES)
+  const file = await readSource(from)
   const form = createForm(nameOf(from))
-  if (!('content' in file)) return sendOpen(url, file, form, tools)
-  const body = Buffer.concat([form.before, file.content, form.after])
-  await post(url, form, { bodyBytes: body.length, body: () => body, isRepeatable: true }, tools)
-  tools.progress(file.content.length)
-  return { bytes: file.content.length, resumedFrom: 0 }
+  return 'content' in file ? sendContent(url, file.content, form, tools) : sendOpen(url, file, form, tools)
+}
+
+async function sendContent(
+  url: string,
+  content: Uint8Array,
+  form: Form,
+  tools: TransferTools,
+): Promise<Transferred> {
+  const bytes = content.length
+  const pieces = [form.before, Buffer.from(content.buffer, content.byteOffset, bytes), form.after]
+  const bodyBytes = form.before.length + bytes + form.after.length
+  let isSent = false
+  let taken = 0
+  const body = (): Readable => {
+    isSent = false
+    taken = 0
+    return Readable.from(takenOneByOne(), { objectMode: false })
+  }
+  function* takenOneByOne(): Generator<Buffer> {
+    for (const piece of pieces) {
+      yield piece
+      taken++
+    }
+  }
+  const onSent = (): void => {
+    isSent = true
+  }
+  await post(url, form, { bodyBytes, body, onSent, isRepeatable: true }, tools)
+  if (taken < pieces.length) throw notTaken(url)
+  // Else some of it may still be on its way out.
+  if (isSent) giveBackBuffer(content)
+  tools.progress(bytes)
+  return { bytes, resumedFrom: 0 }
 }
 
 async function sendOpen(
@@ -47,7 +75,7 @@ async function sendOpen(
 async function post(
   url: string,
   form: Form,
-  body: Pick<HttpRequest, 'body' | 'bodyBytes' | 'isRepeatable'>,
+  body: Pick<HttpRequest, 'body' | 'bodyBytes' | 'isRepeatable' | 'onSent'>,
   { http, signal }: TransferTools,
 ): Promise<void> {
   const headers = { 'content-type': form.contentType }
@@ -72,7 +100,10 @@ export async function expectSuccess(
  * @throws TransferError
  */
 export function checkTaken(file: SourceFile, url: string): void {
-  if (file.isTaken()) return
+  if (!file.isTaken()) throw notTaken(url)
+}
+
+function notTaken(url: string): TransferError {
   const message = `${publicUrl(url)} said that all is well before it had the whole file`
-  throw new TransferError(message, { transient: true })
+  return new TransferError(message, { transient: true })
 }

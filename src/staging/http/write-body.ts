@@ -1,10 +1,14 @@
+import fs from 'node:fs'
 import type { Readable } from 'node:stream'
 import { countBodyBytes } from '../../lib/minor-gc.js'
 import { writeAll } from '../../lib/write-all.js'
+import { isOverwritten } from './large-reads.js'
 
 // As for uploads to this node (http/body.ts): batches of 256 to 512 KiB, one write in flight.
 const BATCH_BYTES = 256 * 1024
 const MAX_QUEUED_BYTES = 512 * 1024
+/** So much is put on disk while more is arriving, or the end of a large file would wait for all of it. */
+const SYNC_BYTES = 64 * 1024 * 1024
 /** Chunks in one write, at most IOV_MAX. */
 const MAX_CHUNKS = 512
 
@@ -38,14 +42,17 @@ export function writeBody(
     /** Of the body: taken from it, and safely in the file. */
     let taken = 0
     let written = 0
+    let unsynced = 0
     let writing = false
+    let syncing = false
+    let isLost = false
     let paused = false
     let outcome: WriteOutcome | undefined
     let failure: { readonly error: unknown; readonly ofDisk: boolean } | undefined
 
     const settle = (): void => {
       body.off('data', onData).off('end', onEnd).off('close', onClose)
-      if (failure) reject(new BodyWriteError(failure.error, failure.ofDisk, written))
+      if (failure) reject(new BodyWriteError(failure.error, failure.ofDisk, isLost ? undefined : written))
       else resolve({ outcome: outcome ?? 'whole', bytes: written })
     }
     const stop = (): void => {
@@ -57,7 +64,7 @@ export function writeBody(
     const flush = (): void => {
       if (writing) return
       if (queue.length === 0) {
-        if (failure || outcome) settle()
+        if (!syncing && (failure || outcome)) settle()
         return
       }
       const batch = queue
@@ -77,12 +84,31 @@ export function writeBody(
           return
         }
         written += size
+        unsynced += size
         options.progress(size)
+        if (unsynced >= SYNC_BYTES) syncSome()
         flush()
+      })
+    }
+    // An error is told only once, so it must not be lost: the file may lack what the kernel could not write.
+    const syncSome = (): void => {
+      if (syncing) return
+      syncing = true
+      unsynced = 0
+      fs.fdatasync(fd, (error) => {
+        syncing = false
+        if (!error) return flush()
+        failure = { error, ofDisk: true }
+        isLost = true
+        stop()
       })
     }
     const onData = (chunk: Buffer): void => {
       if (outcome || failure) return
+      if (isOverwritten(chunk)) {
+        body.destroy(new Error('the memory of a chunk was used twice'))
+        return
+      }
       taken += chunk.length
       countBodyBytes(chunk.length)
       if (taken > options.maxBytes) {
@@ -133,8 +159,9 @@ export function writeBody(
 export class BodyWriteError extends Error {
   /** Whose error the cause is. */
   readonly ofDisk: boolean
-  readonly writtenBytes: number
-  constructor(cause: unknown, ofDisk: boolean, writtenBytes: number) {
+  /** undefined: nobody knows, and nothing that is in the file can be relied on. */
+  readonly writtenBytes: number | undefined
+  constructor(cause: unknown, ofDisk: boolean, writtenBytes: number | undefined) {
     super('a body was not written to its end', { cause })
     this.ofDisk = ofDisk
     this.writtenBytes = writtenBytes
