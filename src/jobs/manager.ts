@@ -109,10 +109,9 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       await unparkJobs(context)
     },
     async recover(): Promise<void> {
-      const { toLaunch, toBringIn, toDeliver } = await recoverJobs(context)
+      const { toLaunch, toBringIn } = await recoverJobs(context)
       for (const job of toLaunch) launches.add(job)
       for (const job of toBringIn) staging.bringIn(job)
-      for (const job of toDeliver) staging.deliver(job)
     },
     async close(): Promise<void> {
       closing.abort()

@@ -22,24 +22,31 @@ import { stopJob } from './stop.js'
  * | cancelled, not yet stopped | – | yes | stop it again |
  * | cancelled, not yet stopped | – | no | over |
  *
- * Resolves with what is to be done, in the order of the jobs' submits. A scheduler that is down is asked until it answers.
+ * Deliveries begin at once. Resolves with what else is to be done, in the order of the jobs' submits. A scheduler that is down is asked until it answers.
  */
 export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
+  // Not those that are submitted from now on.
+  const earlier = [...context.jobs.values()].sort((a, b) => a.sequence - b.sequence)
   for (const jobId of await context.events.listEnded()) {
     if (context.jobs.has(jobId)) await noteEnded(context, jobId)
     else if (!(await disk.exists(directoryOf(context, jobId).path))) await context.events.forget(jobId)
   }
   const open: Job[] = []
-  for (const job of [...context.jobs.values()].sort((a, b) => a.sequence - b.sequence)) {
+  for (const job of earlier) {
+    if (context.jobs.get(job.id) !== job) continue
     if (await disk.exists(job.directory.path)) open.push(job)
     else await context.lock.run(job.id, () => giveUp(context, job))
   }
   const toDeliver = open.filter((job) => job.end !== undefined && !job.stopping)
+  // That needs no scheduler.
+  for (const job of toDeliver) context.deliver(job)
   const ran = open.filter((job) => job.end === undefined || job.stopping)
   const found = await askScheduler(context, ran)
   const toLaunch: Job[] = []
   const toBringIn: Job[] = []
   for (const job of ran) {
+    // It has ended meanwhile, or was cancelled and is over.
+    if (context.jobs.get(job.id) !== job || (job.end && !job.stopping)) continue
     const externalId = found.get(job.id)
     job.externalId = externalId
     if (job.stopping) await context.lock.run(job.id, () => stopJob(context, job))
@@ -51,14 +58,13 @@ export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
       `${open.length} unfinished jobs found: ${ran.length - toLaunch.length - toBringIn.length} handed over before, ${toLaunch.length} to launch, ${toBringIn.length} to fetch inputs for, ${toDeliver.length} to deliver outputs of`,
     )
   }
-  return { toLaunch, toBringIn, toDeliver }
+  return { toLaunch, toBringIn }
 }
 
 /** What an earlier server left to do. */
 export interface OpenWork {
   readonly toLaunch: readonly Job[]
   readonly toBringIn: readonly Job[]
-  readonly toDeliver: readonly Job[]
 }
 
 /** All jobs which an earlier server left unfinished. */

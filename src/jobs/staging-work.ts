@@ -30,13 +30,19 @@ const RETRY_MS = 2000
 export function createStagingWork(context: ManagerContext, launches: LaunchQueue): StagingWork {
   const working = new Set<Promise<void>>()
   const live = createLiveOutput(context)
+  const delivering = new Set<Job>()
   const start = (work: Promise<void>): void => {
     working.add(work)
     void work.finally(() => working.delete(work))
   }
   return {
     bringIn: (job, request) => start(bringIn(context, job, request, launches)),
-    deliver: (job) => start(deliver(context, job, live)),
+    deliver(job) {
+      // At a start the script's announcement and the record may both say that it has ended.
+      if (delivering.has(job) || isDone(job.status)) return
+      delivering.add(job)
+      start(deliver(context, job, live).finally(() => delivering.delete(job)))
+    },
     watch(jobId) {
       const job = context.jobs.get(jobId)
       if (job) live.watch(job)

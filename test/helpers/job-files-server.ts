@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
@@ -19,7 +20,10 @@ export interface JobFilesServer {
   readonly log: readonly RequestRecord[]
   /** By their paths at Galaxy. */
   readonly uploads: ReadonlyMap<string, StoredFile>
-  /** 'request' (record) when its headers are there, 'over' (record) when it is answered or its connection gone. */
+  /**
+   * 'request' (record) when its headers are there, 'over' (record) when it is answered or its connection gone, 'stored' (path) when
+   * an upload is kept and not yet confirmed.
+   */
   readonly events: EventEmitter
   /** Open connections. */
   readonly connections: ReadonlySet<Socket>
@@ -42,6 +46,8 @@ export interface JobFilesOptions {
 }
 
 const KEY = 'k3y-0f-th3-j0b'
+/** What comes for these is added to what is there: the streams of a running job. */
+const LIVE = /\/outputs\/tool_std(out|err)$/
 const FILES_PATH = '/api/jobs/adb5f5c93f827949/files'
 
 /** Listens on 127.0.0.1; closed when the test that asked for it has finished. */
@@ -141,15 +147,18 @@ export async function startJobFilesServer(options: JobFilesOptions = {}): Promis
     { bytes, hash, kept }: Heap,
     form: { readonly fileName: string; readonly contentType: string | undefined } | undefined,
   ): void {
+    const before = LIVE.test(path) ? uploads.get(path)?.content : undefined
+    const content = kept && Buffer.concat(before ? [before, ...kept] : kept)
     uploads.set(path, {
-      bytes,
-      sha256: hash.digest('hex'),
+      bytes: bytes + (before?.length ?? 0),
+      sha256: before && content ? createHash('sha256').update(content).digest('hex') : hash.digest('hex'),
       fileName: form?.fileName,
       contentType: form?.contentType,
-      content: kept && Buffer.concat(kept),
+      content,
       fileType,
       times: (uploads.get(path)?.times ?? 0) + 1,
     })
+    events.emit('stored', path)
   }
 
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve))

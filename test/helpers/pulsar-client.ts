@@ -8,7 +8,7 @@ export type StatusDocument = Readonly<Record<string, unknown>> & {
 /** The calls of a Pulsar client that tests need, over real HTTP. */
 export interface PulsarClient {
   setup(id: string): Promise<Record<string, string>>
-  submit(id: string, commandLine: string): Promise<void>
+  submit(id: string, commandLine: string, remoteStaging?: unknown): Promise<void>
   status(id: string): Promise<StatusDocument>
   untilDone(id: string): Promise<StatusDocument>
   cancel(id: string): Promise<void>
@@ -30,8 +30,12 @@ export function createPulsarClient(url: string): PulsarClient {
     JSON.parse(await call('GET', `jobs/${id}/status`, { job_id: id })) as StatusDocument
   return {
     setup: async (id) => JSON.parse(await call('POST', 'jobs', { job_id: id })) as Record<string, string>,
-    async submit(id, commandLine) {
-      await call('POST', `jobs/${id}/submit`, { job_id: id, command_line: commandLine })
+    async submit(id, commandLine, remoteStaging) {
+      await call('POST', `jobs/${id}/submit`, {
+        job_id: id,
+        command_line: commandLine,
+        ...(remoteStaging === undefined ? {} : { remote_staging: JSON.stringify(remoteStaging) }),
+      })
     },
     status,
     untilDone: (id) =>

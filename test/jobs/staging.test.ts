@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RunningManager } from '../../src/jobs/manager.js'
 import { silentLogger } from '../../src/lib/log.js'
 import { createHttpClient } from '../../src/staging/node-http-client.js'
@@ -209,6 +209,36 @@ describe('stage-out', () => {
     await untilStatus(running, '7', 'complete')
     expect(requests('POST').filter((asked) => asked === '/galaxy/d1.dat')).toHaveLength(1)
     expect(galaxy.uploads.get('/galaxy/d2.dat')?.content?.toString()).toBe('two')
+  })
+
+  it('delivers once the outputs of a job that ended while no server ran', async () => {
+    await submit([], ['d1.dat'])
+    await launched()
+    const { events } = running.context
+    await running.close()
+    writeFileSync(job('outputs/d1.dat'), 'one')
+    writeFileSync(job('return_code'), '0\n')
+    writeFileSync(events.file('ended', '7'), '')
+    // Under way until all that a start begins has begun.
+    galaxy.plan = ({ method }) => (method === 'POST' ? { kind: 'slow', bytesPerSecond: 2000 } : undefined)
+    running = await start()
+    await running.recover()
+    await untilStatus(running, '7', 'complete')
+    expect(requests('POST')).toEqual(['/galaxy/d1.dat'])
+  })
+
+  it('launches a job once that is submitted while earlier ones are taken up', async () => {
+    await running.close()
+    running = await start()
+    // It arrives when taking up has begun.
+    vi.spyOn(running.context.events, 'listEnded').mockImplementationOnce(async () => {
+      await submit([], ['d1.dat'])
+      return []
+    })
+    await running.recover()
+    await endWith({ 'd1.dat': 'one' })
+    await untilStatus(running, '7', 'complete')
+    expect(scheduler.submitted).toHaveLength(1)
   })
 
   it('stops at once when the job is cancelled', async () => {
