@@ -17,7 +17,7 @@ export interface PulledJob {
   readonly id: string
   readonly commandLine: string
   readonly remoteStaging: SubmitRequest['remote_staging']
-  /** Galaxy's paths. */
+  /** Galaxy's paths; outputs in the order in which they are sent. */
   readonly inputs: readonly (PulledFile & { readonly path: string; readonly name: string })[]
   readonly outputs: readonly {
     readonly path: string
@@ -29,8 +29,8 @@ export interface PulledJob {
 }
 
 /**
- * Puts the inputs of a job at Galaxy and says what it is to run and what must arrive. The last output is one of the working
- * directory when there is more than one.
+ * Puts the inputs of a job at Galaxy and says what it is to run and what must arrive. The first output is one of the
+ * working directory when there is more than one.
  */
 export function createPulledJob(
   galaxy: JobFilesServer,
@@ -45,7 +45,7 @@ export function createPulledJob(
   const outputs = outputActions.map((action, at) => {
     const source = named[at % named.length]
     if (!source) throw new Error('a job without inputs')
-    const isWork = at > 0 && at === outputActions.length - 1
+    const isWork = at === 0 && outputActions.length > 1
     const name = isWork ? `work${at}.dat` : `out${at}.dat`
     const last = `output ${at}\n`
     const { content } = source
@@ -87,8 +87,8 @@ export function createPulledJob(
         files_endpoint: galaxy.endpoint,
         paths: HTTP_ACTIONS.map((action) => ({
           action,
-          match_type: 'prefix',
-          path: `${base}/${action}/`,
+          match_type: 'glob',
+          path: `${base}/${action}/*`,
           path_types: '*defaults*',
           depth: 0,
         })),

@@ -21,6 +21,8 @@ export interface ServerProcess {
   readonly pid: number
   /** All that it has written to standard output and error so far. */
   logs(): string
+  /** Resolves as soon as it writes something that matches, from now on. */
+  whenLogged(pattern: RegExp): Promise<void>
   /** SIGTERM; after 10 s SIGKILL. Resolves with the exit code, null when it had to be killed. Idempotent. */
   stop(): Promise<number | null>
   /** SIGKILL, to the server alone: what it started goes on. */
@@ -47,9 +49,11 @@ export async function startServerProcess(options: ServerCommand): Promise<Server
     detached: true,
   })
   let logs = ''
+  const listeners = new Set<() => void>()
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
       logs += chunk
+      for (const listener of listeners) listener()
     })
   }
   const { pid } = child
@@ -64,6 +68,17 @@ export async function startServerProcess(options: ServerCommand): Promise<Server
     url: options.url,
     pid,
     logs: () => logs,
+    whenLogged(pattern) {
+      const from = logs.length
+      return new Promise((resolve) => {
+        const listener = (): void => {
+          if (!pattern.test(logs.slice(from))) return
+          listeners.delete(listener)
+          resolve()
+        }
+        listeners.add(listener)
+      })
+    },
     async stop() {
       await stopGroup(child, pid, ended)
       return child.exitCode
