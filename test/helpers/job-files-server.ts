@@ -33,6 +33,8 @@ export interface JobFilesServer {
   /** What goes wrong with the coming requests, one after the other; after that, what the plan says. */
   failNext(...faults: readonly (Fault | undefined)[]): void
   plan: (record: RequestRecord) => Fault | undefined
+  /** Forgets files and uploads below a path. */
+  forget(path: string): void
   /** Forgets all resumable uploads. */
   forgetSessions(): void
   close(): Promise<void>
@@ -183,6 +185,10 @@ export async function startJobFilesServer(options: JobFilesOptions = {}): Promis
       files.set(path, { validators: 'strong', framing: 'length', version, ...served, content: data })
     },
     failNext: (...coming) => void faults.push(...coming),
+    forget(path) {
+      for (const map of [files, uploads])
+        for (const each of [...map.keys()]) if (each.startsWith(`${path}/`)) map.delete(each)
+    },
     forgetSessions: () => sessions.clear(),
     async close() {
       server.closeAllConnections()

@@ -3,12 +3,14 @@ import type { ManagerConfig } from '../../src/config/types.js'
 import { createHttpServer } from '../../src/http/server.js'
 import { openManager, type RunningManager } from '../../src/jobs/manager.js'
 import { startMonitor } from '../../src/jobs/monitor.js'
+import { isDone } from '../../src/jobs/transitions.js'
 import { createLocalScheduler } from '../../src/schedulers/local.js'
 import { createHttpClient, type HttpClientOptions } from '../../src/staging/node-http-client.js'
 import { createTransferQueue } from '../../src/staging/transfer-queue.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
 import { managerConfig } from './manager.js'
-import { createPulsarClient, type PulsarClient } from './pulsar-client.js'
+import type { PulledJob } from './pulled-job.js'
+import { createPulsarClient, type PulsarClient, type StatusDocument } from './pulsar-client.js'
 import { createRecordingLog, type RecordingLog } from './recording-log.js'
 
 /** A node in this process as node.ts puts it together: its REST API, real jobs, and transfers that may be hurried. */
@@ -17,6 +19,8 @@ export interface PullNode {
   readonly running: RunningManager
   readonly stagingDirectory: string
   readonly log: RecordingLog
+  /** Submits a job over REST; resolves with its final status. */
+  run(job: PulledJob): Promise<StatusDocument>
 }
 
 export interface PullNodeOptions {
@@ -66,5 +70,24 @@ export async function startPullNode(directory: string, options: PullNodeOptions 
     await running.close()
     await http.close()
   })
-  return { client: createPulsarClient(`http://127.0.0.1:${port}/`), running, stagingDirectory, log }
+  const client = createPulsarClient(`http://127.0.0.1:${port}/`)
+  return {
+    client,
+    running,
+    stagingDirectory,
+    log,
+    async run({ id, commandLine, remoteStaging }) {
+      const over = new Promise<void>((resolve) => {
+        const stop = running.onChange((change) => {
+          if (change.jobId !== id || !isDone(change.to)) return
+          stop()
+          resolve()
+        })
+      })
+      await client.setup(id)
+      await client.submit(id, commandLine, remoteStaging)
+      await over
+      return client.status(id)
+    },
+  }
 }

@@ -15,6 +15,8 @@ interface PulledFile {
 /** A job whose files this node fetches and delivers: output i is input i mod n and then "output i" on a line of its own. */
 export interface PulledJob {
   readonly id: string
+  /** All that it has at Galaxy is below it. */
+  readonly base: string
   readonly commandLine: string
   readonly remoteStaging: SubmitRequest['remote_staging']
   /** Galaxy's paths; outputs in the order in which they are sent. */
@@ -70,6 +72,7 @@ export function createPulledJob(
   )
   return {
     id,
+    base,
     commandLine: [before, ...lines].join(' && '),
     inputs: named,
     outputs,

@@ -8,7 +8,8 @@ import { remoteTransfer } from '../../../src/staging/actions/remote-transfer.js'
 import { remoteTransferTus } from '../../../src/staging/actions/remote-transfer-tus.js'
 import type { HttpClient } from '../../../src/staging/http-client.js'
 import { TransferError } from '../../../src/staging/transfer-error.js'
-import { contentOf, createRandom, generated, sha256Of } from '../../helpers/job-files/content.js'
+import { contentOf, generated, sha256Of } from '../../helpers/job-files/content.js'
+import { createDice, type Dice, randomFault } from '../../helpers/job-files/dice.js'
 import type { Fault, Framing, Validators } from '../../helpers/job-files/types.js'
 import { type JobFilesServer, startJobFilesServer } from '../../helpers/job-files-server.js'
 import { tempDirectory } from '../../helpers/temp-directory.js'
@@ -20,56 +21,6 @@ const ONLY = process.env.MAGNETAR_FAULT_SEED
 const RUNS = 500
 const AT_ONCE = 6
 const MAX_ATTEMPTS = 40
-
-/** Numbers and choices of one run. */
-function createDice(seed: number) {
-  const random = createRandom(seed)
-  const below = (end: number): number => Math.floor(random() * end)
-  return {
-    below,
-    oneOf: <T>(choices: readonly [T, ...T[]]): T => choices[below(choices.length)] ?? choices[0],
-    // Small sizes as often as large ones, and the borders between them.
-    size: (): number => {
-      const near = [0, 1, 65_535, 65_536, 65_537, 131_072][below(12)]
-      return near ?? (below(2) === 0 ? 100_000 + below(400_000) : Math.floor(2 ** (random() * 20.5)))
-    },
-  }
-}
-type Dice = ReturnType<typeof createDice>
-
-function fault(dice: Dice, bytes: number, isDownload: boolean, server: JobFilesServer, path: string): Fault {
-  const after = dice.below(bytes + 2) - 1
-  const common: readonly (() => Fault)[] = [
-    () => ({ kind: 'cut', after }),
-    () => ({ kind: 'cut', after }),
-    () => ({ kind: 'reset', after }),
-    () => ({ kind: 'status', status: dice.oneOf([500, 502, 503, 429]), body: 'nope'.repeat(dice.below(50)) }),
-    () => ({ kind: 'status', status: dice.oneOf([403, 404]), late: true }),
-    () => ({ kind: 'garbage' }),
-    () => ({ kind: 'redirect', status: dice.oneOf([307, 308]), to: server.fileUrl(path) }),
-  ]
-  const rare: Fault = { kind: 'hang', after }
-  const down: readonly (() => Fault)[] = [
-    () => ({ kind: 'ignore range' }),
-    () => ({ kind: 'ignore if-range' }),
-    () => ({ kind: 'shift range', by: dice.oneOf([-1, 1, 1000]) }),
-    () => ({ kind: 'give less', bytes: 1 + dice.below(100_000) }),
-    () => ({ kind: 'length', delta: 1 + dice.below(100) }),
-    () => ({
-      kind: 'status',
-      status: 416,
-      headers: { 'content-range': `bytes */${dice.oneOf([bytes, 0, 77])}` },
-    }),
-    () => ({ kind: 'encode' }),
-  ]
-  const up: readonly (() => Fault)[] = [
-    () => ({ kind: 'swallow answer' }),
-    () => ({ kind: 'status', status: 409 }),
-  ]
-  if (dice.below(40) === 0) return rare
-  const all = [...common, ...(isDownload ? down : up)]
-  return (all[dice.below(all.length)] ?? (() => rare))()
-}
 
 /** Runs all seeds, some at once, over one server and one client. */
 async function runAll(
@@ -141,7 +92,7 @@ describe('random faults', { timeout: 240_000 }, () => {
       let content = generated(dice.size(), seed)
       server.serve(target, content, { validators, framing })
       const faults = Array.from({ length: dice.below(6) }, () =>
-        dice.below(5) === 0 ? undefined : fault(dice, content.bytes, true, server, target),
+        dice.below(5) === 0 ? undefined : randomFault(dice, content.bytes, true, server, target),
       )
       // The most dangerous pair: a part, and a server that goes on with another file as if it were the same.
       if (mayChange)
@@ -190,7 +141,7 @@ describe('random faults', { timeout: 240_000 }, () => {
       planned.set(
         target,
         Array.from({ length: dice.below(8) }, () =>
-          dice.below(3) === 0 ? undefined : fault(dice, content.bytes, false, server, target),
+          dice.below(3) === 0 ? undefined : randomFault(dice, content.bytes, false, server, target),
         ),
       )
       const from = { base, components: ['f'] }
