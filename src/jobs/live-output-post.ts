@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
+import type { ManagerConfig } from '../config/types.js'
 import type { HttpClient } from '../staging/http-client.js'
 import { isTransientStatus, publicUrl, TransferError } from '../staging/transfer-error.js'
 import type { LiveStream } from './disk/live-state.js'
@@ -33,6 +34,11 @@ export function liveTarget(remoteStaging: unknown): LiveTarget | undefined {
       'metadata/tool_stderr': url('metadata/tool_stderr'),
     },
   }
+}
+
+/** Whether the end of a job's output has to be sent when it has run. */
+export function wantsLiveOutput({ liveOutput }: ManagerConfig, remoteStaging: unknown): boolean {
+  return liveOutput !== undefined && liveTarget(remoteStaging) !== undefined
 }
 
 /** Sends bytes, which Galaxy appends. @throws TransferError */

@@ -6,6 +6,7 @@ import { LIVE_STREAMS, type LiveState, type LiveStream } from './disk/live-state
 import type { Job, ManagerContext } from './job.js'
 import { readLaunch } from './launch.js'
 import { type LiveTarget, liveTarget, postChunk } from './live-output-post.js'
+import { isDone } from './transitions.js'
 
 /**
  * Sends what running jobs write to standard output and error to Galaxy, which appends it (pulsar/managers/live_output.py). One
@@ -28,6 +29,14 @@ interface Watched {
   dueAtMs: number
   /** The update under way. */
   updating: Promise<void> | undefined
+  /** Ends what is under way: the job was cancelled. */
+  readonly stopping: AbortController
+}
+
+/** Galaxy itself has said that it did not take it. */
+function wasRefused(error: unknown): boolean {
+  const status = error instanceof TransferError ? error.status : undefined
+  return status !== undefined && status !== 502 && status !== 504
 }
 
 const BACKOFF_MAX_MS = 300_000
@@ -41,11 +50,28 @@ export function createLiveOutput(context: ManagerContext): LiveOutput {
   const { chunkBytes, intervalMs, timeoutMs } = config
   const limitBytes = maximumStreamSizeBytes ?? Number.POSITIVE_INFINITY
   const watched = new Map<string, Watched>()
+  const finishing = new Map<string, Watched>()
   /** Per Galaxy that failed: when it may be asked again, and the delay it was given. */
   const backoff = new Map<string, { readonly untilMs: number; readonly delayMs: number }>()
   let looping = false
 
-  const limit = (): AbortSignal => AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)])
+  /** Galaxy adds what it is sent: only a piece whose fate is known is followed by another, or left out of the final status. */
+  async function post(each: Watched, stream: LiveStream, bytes: Buffer): Promise<void> {
+    const { state, stopping, job } = each
+    const signal = AbortSignal.any([context.signal, stopping.signal, AbortSignal.timeout(timeoutMs)])
+    const path = job.directory.path
+    if (bytes.length > 0 && !state.inDoubt)
+      await disk.writeLiveState(path, { ...state, delivered: false, inDoubt: true })
+    try {
+      await postChunk(context.http, each.target, stream, bytes, signal)
+    } catch (error) {
+      if (!wasRefused(error)) each.state = { ...state, delivered: false, inDoubt: true }
+      else if (!state.inDoubt) await disk.writeLiveState(path, state)
+      throw error
+    }
+    each.state = { ...state, [stream]: state[stream] + bytes.length, delivered: !state.inDoubt }
+    await disk.writeLiveState(path, each.state)
+  }
 
   /** Sends the next bytes of a stream; says whether there were any, and whether there are more. */
   async function send(each: Watched, stream: LiveStream): Promise<{ sent: boolean; more: boolean }> {
@@ -54,9 +80,7 @@ export function createLiveOutput(context: ManagerContext): LiveOutput {
     if (room <= 0) return { sent: false, more: false }
     const bytes = await disk.readChunk(each.job.directory.path, stream, offset, room)
     if (bytes.length === 0) return { sent: false, more: false }
-    await postChunk(context.http, each.target, stream, Buffer.from(bytes), limit())
-    each.state = { ...each.state, [stream]: offset + bytes.length, delivered: true }
-    await disk.writeLiveState(each.job.directory.path, each.state)
+    await post(each, stream, Buffer.from(bytes))
     return { sent: true, more: bytes.length === room }
   }
 
@@ -76,7 +100,7 @@ export function createLiveOutput(context: ManagerContext): LiveOutput {
       }
       each.dueAtMs = Date.now() + (more ? 0 : intervalMs)
     } catch (error) {
-      if (context.signal.aborted) return
+      if (context.signal.aborted || each.stopping.signal.aborted) return
       const log = context.log.child({ job: each.job.id })
       if (error instanceof TransferError && !error.transient) {
         log.warn(`its output is no longer sent while it runs: ${messageOf(error)}`)
@@ -98,6 +122,11 @@ export function createLiveOutput(context: ManagerContext): LiveOutput {
     while (watched.size > 0 && !context.signal.aborted) {
       for (const each of [...watched.values()]) {
         if (each.dueAtMs > Date.now() || watched.get(each.job.id) !== each) continue
+        // Lost: whoever ended it has told nobody.
+        if (isDone(each.job.status)) {
+          watched.delete(each.job.id)
+          continue
+        }
         each.updating = update(each)
         await each.updating
       }
@@ -112,22 +141,15 @@ export function createLiveOutput(context: ManagerContext): LiveOutput {
     if (!target) return undefined
     const state = await disk.readLiveState(job.directory.path)
     // Jobs that started together need not report together.
-    return { job, target, state, dueAtMs: Date.now() + Math.random() * intervalMs, updating: undefined }
+    const dueAtMs = Date.now() + Math.random() * intervalMs
+    return { job, target, state, dueAtMs, updating: undefined, stopping: new AbortController() }
   }
 
   async function begin(job: Job): Promise<void> {
     const each = await open(job)
-    if (!each || watched.has(job.id) || job.end || job.stopping) return
+    if (!each || watched.has(job.id) || job.end || isDone(job.status)) return
     watched.set(job.id, each)
     void loop()
-  }
-
-  /** No longer watched, and no update of it under way. */
-  async function take(job: Job): Promise<Watched | undefined> {
-    const each = watched.get(job.id) ?? (await open(job))
-    watched.delete(job.id)
-    await each?.updating
-    return each
   }
 
   async function sendRest(each: Watched): Promise<void> {
@@ -139,8 +161,7 @@ export function createLiveOutput(context: ManagerContext): LiveOutput {
         if (result.sent && ++chunks >= LAST_CHUNKS && more) throw new Error('too much of it is left')
       }
       // Galaxy reads this file when the status leaves the stream out.
-      if (each.state[stream] === 0)
-        await postChunk(context.http, each.target, stream, Buffer.alloc(0), limit())
+      if (each.state[stream] === 0) await post(each, stream, Buffer.alloc(0))
     }
   }
 
@@ -154,20 +175,28 @@ export function createLiveOutput(context: ManagerContext): LiveOutput {
       )
     },
     async finish(job) {
-      const each = await take(job)
-      if (!each?.state.delivered) return
+      const each = watched.get(job.id) ?? (await open(job))
+      if (!each) return
+      watched.delete(job.id)
+      finishing.set(job.id, each)
       try {
-        await sendRest(each)
+        await each.updating
+        if (each.state.delivered && !job.stopping) await sendRest(each)
       } catch (error) {
         context.log.warn(
           { job: job.id },
           `the rest of its output goes with its final status: ${messageOf(error)}`,
         )
         await notDelivered(each)
+      } finally {
+        finishing.delete(job.id)
       }
     },
     async forget(job) {
-      const each = await take(job)
+      const each = finishing.get(job.id) ?? watched.get(job.id) ?? (await open(job))
+      watched.delete(job.id)
+      each?.stopping.abort(new Error('cancelled'))
+      await each?.updating
       if (each?.state.delivered) await notDelivered(each)
     },
   }

@@ -5,6 +5,7 @@ import { UPLOAD_DIRECTORIES } from './directory.js'
 import { disk } from './disk/disk.js'
 import { uploadTarget } from './file-types.js'
 import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext } from './job.js'
+import { wantsLiveOutput } from './live-output-post.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
 import { wantsStageIn } from './stage-in.js'
 import { wantsStageOut } from './stage-out.js'
@@ -75,7 +76,9 @@ export async function recordSubmit(
     sequence: context.nextSequence(),
     submittedAtMs: Date.now(),
     ...(wantsStageIn(launch.remote_staging) ? { stagesIn: true as const } : {}),
-    ...(wantsStageOut(launch.remote_staging) ? { stagesOut: true as const } : {}),
+    ...(wantsStageOut(launch.remote_staging) || wantsLiveOutput(context.config, launch.remote_staging)
+      ? { stagesOut: true as const }
+      : {}),
   }
   // Of an earlier job of the same id.
   if (record.stagesIn || record.stagesOut) await forgetTransfers(context.store, context.config.name, jobId)

@@ -12,6 +12,7 @@ export interface PulsarClient {
   status(id: string): Promise<StatusDocument>
   untilDone(id: string): Promise<StatusDocument>
   cancel(id: string): Promise<void>
+  clean(id: string): Promise<void>
 }
 
 const jobTimeoutMs = 60_000
@@ -46,6 +47,9 @@ export function createPulsarClient(url: string): PulsarClient {
         },
         { what: `end of job ${id}`, timeoutMs: jobTimeoutMs },
       ),
+    async clean(id) {
+      await call('DELETE', `jobs/${id}`, { job_id: id })
+    },
     async cancel(id) {
       await call('PUT', `jobs/${id}/cancel`, { job_id: id })
     },

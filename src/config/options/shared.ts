@@ -43,7 +43,7 @@ export const sharedOptions = {
     type: flag,
     default: false,
     description:
-      "Send a running job's standard output and error to Galaxy; for jobs whose files this node delivers.",
+      "Send a running job's standard output and error to Galaxy; for jobs with which Galaxy says where it takes files.",
   },
   stdout_update_interval: {
     type: seconds,

@@ -10,7 +10,11 @@ export type LiveStream = (typeof LIVE_STREAMS)[number]
 export const LIVE_STREAMS = ['metadata/tool_stdout', 'metadata/tool_stderr'] as const
 
 /** Bytes of each stream that Galaxy has; `delivered`: it may be left out of the final status (pulsar/managers/live_output.py). */
-export type LiveState = Readonly<Record<LiveStream, number>> & { readonly delivered: boolean }
+export type LiveState = Readonly<Record<LiveStream, number>> & {
+  readonly delivered: boolean
+  /** Nobody knows whether Galaxy took the last piece, which it would add a second time: the streams go with the final status. */
+  readonly inDoubt: boolean
+}
 
 const FILE = 'live_output_state'
 
@@ -25,7 +29,17 @@ export function readLiveState(directory: string): LiveState {
     'metadata/tool_stdout': bytes('metadata/tool_stdout'),
     'metadata/tool_stderr': bytes('metadata/tool_stderr'),
     delivered: state.delivered === true,
+    inDoubt: state.inDoubt === true,
   }
+}
+
+/** Whether Galaxy has all of both streams, or as much as it is to get. */
+export function isDelivered(directory: string, limitBytes: number): boolean {
+  const state = readLiveState(directory)
+  if (!state.delivered || state.inDoubt) return false
+  return LIVE_STREAMS.every(
+    (stream) => state[stream] >= limitBytes || readChunk(directory, stream, state[stream], 1).length === 0,
+  )
 }
 
 function parse(text: string | undefined): Record<string, unknown> {

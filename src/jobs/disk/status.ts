@@ -4,7 +4,7 @@ import { UPLOAD_PREFIX } from '../../lib/confined-file.js'
 import { errnoOf } from '../../lib/errors.js'
 import type { JobStatus } from '../types.js'
 import { readIfThere, readReturnCode } from './end.js'
-import { readLiveState } from './live-state.js'
+import { isDelivered } from './live-state.js'
 import { readStream } from './streams.js'
 
 /** Galaxy keeps at most this much of a tool's stream (pulsar/manager_endpoint_util.py [0.16.0]). */
@@ -42,7 +42,7 @@ export function readResults(directory: string, limitBytes: number): JobResults {
     returnCode: readReturnCode(directory, true),
     stdout: tool('tool_stdout'),
     stderr: tool('tool_stderr'),
-    streamsDelivered: readLiveState(directory).delivered,
+    streamsDelivered: isDelivered(directory, limitBytes),
     jobStdout: readStream(metadata, 'job_stdout', limitBytes) ?? '',
     jobStderr: readStream(metadata, 'job_stderr', limitBytes) ?? '',
     reason: readStream(directory, 'stderr', TOOL_STREAM_LIMIT_BYTES),
