@@ -368,6 +368,36 @@ describe.each(HTTP_ACTIONS)('a server that is killed when a job has run: %s', (a
   })
 })
 
+describe('a job that was cancelled before the kill', () => {
+  it.each([
+    ['GET', 'its inputs'],
+    ['POST', 'its outputs'],
+  ])('stays so, and nothing of it is sent any more (%s: %s)', async (method) => {
+    const job = makeJob('remote_transfer', [SMALL, MEDIUM])
+    galaxy.plan = (record) => (record.method === method ? { kind: 'hang', after: 0 } : undefined)
+    await submit(job)
+    await waitFor(
+      () => galaxy.log.some((record) => record.method === method && record.path?.startsWith(job.base)),
+      {
+        what: method,
+      },
+    )
+    await client.cancel(job.id)
+    await server.kill9()
+    galaxy.plan = () => undefined
+    const { length } = galaxy.log
+    await start(1)
+    expect((await client.status(job.id)).status).toBe('cancelled')
+    const other = makeJob('remote_transfer', [SMALL])
+    await submit(other)
+    await expectRight(other)
+    expect(galaxy.log.slice(length).filter(({ path: asked }) => asked?.startsWith(`${job.base}/`))).toEqual(
+      [],
+    )
+    expect((await client.status(job.id)).status).toBe('cancelled')
+  })
+})
+
 function returnCodeOf(job: PulledJob): string | undefined {
   try {
     return readFileSync(jobFile(job, 'return_code'), 'utf8')
