@@ -7,6 +7,7 @@ import { askSoon, noteEnded } from './judge.js'
 import { submissionOf } from './launch.js'
 import { activeKey, type JobRecord } from './record.js'
 import { stopJob } from './stop.js'
+import { forgetStrayNotes } from './transfer-notes.js'
 
 /**
  * After a restart, what we recorded × what is there decides (the second written table):
@@ -74,6 +75,7 @@ export async function loadRecords(context: ManagerContext): Promise<void> {
     context.jobs.set(job.id, job)
     if (!job.stagesIn) changeStatus(context, job, 'queued')
   }
+  await forgetStrayNotes(context.store, context.config.name, (jobId) => context.jobs.has(jobId))
 }
 
 async function giveUp(context: ManagerContext, job: Job): Promise<void> {

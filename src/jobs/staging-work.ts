@@ -9,6 +9,7 @@ import { activeKey, type JobEnd } from './record.js'
 import { stageIn } from './stage-in.js'
 import { stageOut, wantsStageOut } from './stage-out.js'
 import { stopJob } from './stop.js'
+import { forgetTransfers } from './transfer-notes.js'
 import { isDone } from './transitions.js'
 import type { SubmitRequest } from './types.js'
 
@@ -63,31 +64,28 @@ async function bringIn(
   request: SubmitRequest | undefined,
   launches: LaunchQueue,
 ): Promise<void> {
+  let failure: string | undefined
   try {
     const moving = startMoving(context, job)
     await stageIn(context, job, request ?? (await readLaunch(job)), moving)
-    await context.lock.run(job.id, async () => {
-      if (job.stopping) return stopJob(context, job)
-      job.stagesIn = false
-      const change = {
-        type: 'put',
-        key: activeKey(context.config.name, job.id),
-        value: recordOf(job),
-      } as const
-      // Forgotten in a power cut, it is found out again: the files are there.
-      await context.store.write([change], { lazy: true })
-      changeStatus(context, job, 'queued')
-      launches.add(job, request)
-    })
   } catch (error) {
     if (context.signal.aborted) return
-    await untilRecorded(context, job, async () => {
-      if (job.stopping) return stopJob(context, job)
-      await failLaunch(context, job, `Its inputs could not be fetched: ${messageOf(error)}`)
-    })
+    failure = `Its inputs could not be fetched: ${messageOf(error)}`
   } finally {
     job.moving = undefined
   }
+  await untilRecorded(context, job, async () => {
+    if (job.stopping) return stopJob(context, job)
+    if (failure !== undefined) return failLaunch(context, job, failure)
+    // Forgotten in a power cut, it is found out again: the files are there.
+    const value = recordOf({ ...job, stagesIn: false })
+    const key = activeKey(context.config.name, job.id)
+    await context.store.write([{ type: 'put', key, value }], { lazy: true })
+    if (!job.stagesOut) await forgetTransfers(context.store, context.config.name, job.id, { lazy: true })
+    job.stagesIn = false
+    changeStatus(context, job, 'queued')
+    launches.add(job, request)
+  })
 }
 
 /**

@@ -62,6 +62,21 @@ export async function forgetTransfers(
     )
 }
 
+/** Forgets what is noted of jobs that are over: a server that was killed had no time to. */
+export async function forgetStrayNotes(
+  store: Store,
+  manager: string,
+  isAlive: (jobId: string) => boolean,
+): Promise<void> {
+  const prefix = notesPrefix(manager, '').slice(0, -1)
+  const stray = new Set<string>()
+  for await (const [key] of store.entries(prefix)) {
+    const jobId = key.slice(prefix.length).split('/', 1)[0] ?? ''
+    if (!isAlive(jobId)) stray.add(jobId)
+  }
+  for (const jobId of stray) await forgetTransfers(store, manager, jobId, { lazy: true })
+}
+
 /** An id may contain no slash, so this is no other job's prefix. */
 function notesPrefix(manager: string, jobId: string): string {
   return `moved/${manager}/${jobId}/`

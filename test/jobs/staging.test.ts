@@ -146,6 +146,33 @@ describe('stage-in', () => {
     expect(scheduler.submitted).toEqual([])
   })
 
+  it('is repeated to the record, not to Galaxy, when its end cannot be recorded (a full disk)', async () => {
+    galaxy.serve('/galaxy/a.dat', 'content')
+    const write = vi.spyOn(store, 'write')
+    write.mockImplementation(async (changes) => {
+      const isEnd = changes.some((change) => change.type === 'put' && change.key.startsWith('active/'))
+      if (isEnd && requests('GET').length > 0) {
+        write.mockRestore()
+        throw new Error('no space')
+      }
+    })
+    await submit(['a.dat'])
+    await launched()
+    expect(requests('GET')).toEqual(['/galaxy/a.dat'])
+  })
+
+  it('leaves no note when the job is over, also of one whose outputs the client fetches', async () => {
+    galaxy.serve('/galaxy/a.dat', 'content')
+    await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
+    const remoteStaging = { setup: [input('a.dat')] }
+    await running.manager.submit('7', submitRequest('true', { remote_staging: remoteStaging }))
+    await endWith({})
+    await untilStatus(running, '7', 'complete')
+    const left: string[] = []
+    for await (const [key] of store.entries('moved/')) left.push(key)
+    expect(left).toEqual([])
+  })
+
   it('goes on after a restart, without fetching again what is there', async () => {
     galaxy.serve('/galaxy/a.dat', 'first')
     galaxy.serve('/galaxy/b.dat', 'second')
@@ -225,6 +252,16 @@ describe('stage-out', () => {
     await running.recover()
     await untilStatus(running, '7', 'complete')
     expect(requests('POST')).toEqual(['/galaxy/d1.dat'])
+  })
+
+  it('forgets what an earlier server noted of jobs that are over, and of no others', async () => {
+    await running.close()
+    for (const key of ['moved/_default_/gone/x', 'moved/_default_/gone/y', 'moved/other/7/x'])
+      await store.write([{ type: 'put', key, value: { done: true } }])
+    running = await start()
+    const left: string[] = []
+    for await (const [key] of store.entries('moved/')) left.push(key)
+    expect(left).toEqual(['moved/other/7/x'])
   })
 
   it('launches a job once that is submitted while earlier ones are taken up', async () => {
