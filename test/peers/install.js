@@ -11,7 +11,8 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const venv = join(root, '.peers', 'venv')
 /** Written as the last act, so a venv that was cut off is made anew. */
 const stamp = join(venv, 'magnetar-peers')
-const requirements = ['pulsar-app==0.16.0', 'gunicorn', 'pycurl']
+/** simple-job-files and tuswsgi: Galaxy's side of pull staging, as Pulsar's tests and Galaxy itself have it. */
+const requirements = ['pulsar-app==0.16.0', 'gunicorn', 'pycurl', 'simple-job-files==0.2.1', 'tuswsgi==0.5.5']
 const commandTimeoutMs = 15 * 60_000
 const programs = [
   { program: 'slurmctld', debian: 'slurm-wlm' },

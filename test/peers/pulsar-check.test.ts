@@ -5,12 +5,11 @@ import { needs } from '../helpers/needs.js'
 import { type CommandResult, runCommand } from '../helpers/run-command.js'
 import type { ServerProcess } from '../helpers/server-process.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
+import { type CheckedServer, checkedSchedulers, checkedServers } from './check-servers.js'
 import { findSlurm } from './find-slurm.js'
-import { startMagnetar } from './magnetar-server.js'
 import { startPrivateSlurm } from './private-slurm.js'
 import type { AppOptions, NodeOptions } from './pulsar-config.js'
-import { findPulsarVenv, type PulsarVenv, withPython } from './pulsar-venv.js'
-import { startPythonPulsar } from './python-pulsar.js'
+import { findPulsarVenv, type PulsarVenv } from './pulsar-venv.js'
 
 // The real client's own check, on the same table of cases, against the real server and against ours: what passes there must
 // pass here, and the real server shows that the cases are fair. pulsar-check ends with 0 when the job's every output, stream,
@@ -62,27 +61,9 @@ const cases: readonly Case[] = [
   },
 ]
 
-const servers = [
-  { name: 'Python Pulsar', start: startPythonPulsar },
-  {
-    name: 'Magnetar',
-    start: (venv: PulsarVenv, options: NodeOptions) =>
-      startMagnetar({ ...options, env: withPython(venv, options.env) }),
-  },
-]
-
-const schedulers = [
-  { name: 'the local scheduler', manager: { type: 'queued_python', num_concurrent_jobs: 2 }, slurm: false },
-  {
-    name: 'Slurm',
-    manager: { type: 'queued_cli', job_plugin: 'Slurm', shell_plugin: 'LocalShell' },
-    slurm: true,
-  },
-]
-
 const { venv, missing } = findPulsarVenv()
 
-for (const scheduler of schedulers) {
+for (const scheduler of checkedSchedulers) {
   const lacks = missing ?? (scheduler.slurm ? findSlurm().missing : undefined)
   describe(`pulsar-check with ${scheduler.name}`, needs(lacks), () => {
     let slurm: Awaited<ReturnType<typeof startPrivateSlurm>> | undefined
@@ -90,17 +71,13 @@ for (const scheduler of schedulers) {
       if (scheduler.slurm) slurm = await startPrivateSlurm(await tempDirectory())
     })
     afterAll(() => slurm?.stop())
-    for (const server of servers) {
+    for (const server of checkedServers) {
       describe(`on ${server.name}`, () => runCases(server, scheduler.manager, () => slurm?.env ?? {}))
     }
   })
 }
 
-function runCases(
-  server: (typeof servers)[number],
-  manager: object,
-  env: () => NonNullable<NodeOptions['env']>,
-): void {
+function runCases(server: CheckedServer, manager: object, env: () => NonNullable<NodeOptions['env']>): void {
   let directory: string
   let nodes: { open: ServerProcess; private: ServerProcess }
 
