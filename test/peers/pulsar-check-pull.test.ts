@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAuthority, opensslMissing } from '../helpers/certificates.js'
 import { needs } from '../helpers/needs.js'
 import { type CommandResult, runCommand } from '../helpers/run-command.js'
 import type { ServerProcess } from '../helpers/server-process.js'
@@ -8,9 +10,10 @@ import { tempDirectory } from '../helpers/temp-directory.js'
 import { type CheckedServer, checkedSchedulers, checkedServers } from './check-servers.js'
 import { findSlurm } from './find-slurm.js'
 import { findJobFilesPeer, type JobFilesPeer, startJobFilesPeer } from './job-files-peer.js'
+import { startMagnetar } from './magnetar-server.js'
 import { startPrivateSlurm } from './private-slurm.js'
 import type { NodeOptions } from './pulsar-config.js'
-import { findPulsarVenv, type PulsarVenv } from './pulsar-venv.js'
+import { findPulsarVenv, type PulsarVenv, withPython } from './pulsar-venv.js'
 
 // The real client's own check again (see pulsar-check.test.ts), now with files that the server fetches from Galaxy and delivers there.
 // Galaxy's side is the Python one too. Both servers must make the same requests, each once.
@@ -79,6 +82,31 @@ for (const scheduler of checkedSchedulers) {
     }
   })
 }
+
+// The Python server cannot do this: its curl trusts the authorities that came with it, and there is no option for others.
+describe('pulsar-check in pull mode from a Galaxy whose certificate a private authority signed', () => {
+  it.each(['remote_transfer', 'remote_transfer_tus'])(
+    '%s',
+    needs(lacking ?? opensslMissing()),
+    async (action) => {
+      const directory = await tempDirectory()
+      const authority = createAuthority(directory)
+      const tls = { ...authority.issue('IP:127.0.0.1'), ca: await readFile(authority.file, 'utf8') }
+      const galaxy = await startJobFilesPeer(installed(venv), directory, tls)
+      const home = join(directory, 'node')
+      const app = { transfer_ca_file: authority.file }
+      const node = await startMagnetar({ directory: home, app, env: withPython(installed(venv)) })
+      const check = await pulsarCheck(galaxy, {
+        url: node.url,
+        jobs_directory: join(home, 'staging'),
+        default_file_action: action,
+      })
+      expect(check.exitCode, `${check.output}\n${node.logs()}`).toBe(0)
+      expect(galaxy.takeRequests()).toContain('GET input …/dataset_0.dat 200')
+      await Promise.all([node.stop(), galaxy.stop()])
+    },
+  )
+})
 
 function runCases(
   server: CheckedServer,
