@@ -141,8 +141,9 @@ ${chalk.bold('What next')}
                        -H "Authorization: Bearer $(cat ${token})"
   Watch it work      tail -f ${here(node.logFile)}
   Let Galaxy use it  a destination with runner pulsar_rest, this url,
-                     the private_token in ${token}
-                     and default_file_action transfer
+                     the private_token in ${token},
+                     default_file_action remote_transfer, and a
+                     galaxy_infrastructure_url that this machine reaches
   Set up your own    node bin/magnetar.js setup
   Remove it          rm -r ${here(directory)}
 

@@ -17,7 +17,7 @@ export interface GalaxyDestination {
   readonly defaultFileAction?: DefaultFileAction
 }
 
-/** Who moves a job's files: Galaxy sends and fetches them (`transfer`), or the node does (`remote_transfer`), or nobody has to (`none`). */
+/** Who moves a job's files: the node fetches and delivers them (`remote_transfer`), or Galaxy does (`transfer`), or nobody has to (`none`). */
 export type DefaultFileAction = 'transfer' | 'remote_transfer' | 'none'
 
 /** Stands where the token belongs. The token itself is a secret, and what is printed stays in terminals and logs. */
@@ -25,8 +25,11 @@ export const TOKEN_PLACEHOLDER = 'PASTE_THE_PRIVATE_TOKEN_HERE'
 
 const RUNNER = 'pulsar_rest'
 const LOAD = 'galaxy.jobs.runners.pulsar:PulsarRESTJobRunner'
-/** The only one that this release of the node serves: it does not fetch files itself yet. */
-const DEFAULT_FILE_ACTION: DefaultFileAction = 'transfer'
+/** As in the training exercise: Galaxy's job handlers have nothing to do while files travel, and what is cut off goes on. */
+const DEFAULT_FILE_ACTION: DefaultFileAction = 'remote_transfer'
+/** What pull staging asks of Galaxy (lib/galaxy/jobs/runners/pulsar.py: galaxy_url, else galaxy_infrastructure_url, which is localhost by default). */
+const REMOTE_TRANSFER_HINT =
+  'galaxy_infrastructure_url in galaxy.yml must be an address that the node reaches'
 const EXAMPLE_TOOL = 'multi'
 
 /** The command that shows the token, to be run on the node. */
@@ -37,8 +40,8 @@ export function showTokenCommand(tokenFile: string): string {
 /** For job_conf.yml. */
 export function renderJobConfYaml(destination: GalaxyDestination, tool = EXAMPLE_TOOL): string {
   const parameters = parametersOf(destination).map(([name, value]) => {
-    const hint = name === 'private_token' && destination.tokenFile ? hintFor(destination.tokenFile) : ''
-    return `      ${name}: ${quoteForYaml(value)}${hint === '' ? '' : `  # ${hint}`}`
+    const hint = hintFor(name, value, destination)
+    return `      ${name}: ${quoteForYaml(value)}${hint === undefined ? '' : `  # ${hint}`}`
   })
   return `${[
     'runners:',
@@ -60,9 +63,9 @@ export function renderJobConfXml(destination: GalaxyDestination, tool = EXAMPLE_
   const id = escapeForXml(destination.id)
   const parameters = parametersOf(destination).flatMap(([name, value]) => {
     const line = `        <param id="${name}">${escapeForXml(value)}</param>`
-    if (name !== 'private_token' || !destination.tokenFile) return [line]
+    const hint = hintFor(name, value, destination)
     // Two hyphens may not stand in a comment.
-    return [`        <!-- ${hintFor(destination.tokenFile).replaceAll('--', '- -')} -->`, line]
+    return hint === undefined ? [line] : [`        <!-- ${hint.replaceAll('--', '- -')} -->`, line]
   })
   return `${[
     '<!-- in <plugins> -->',
@@ -87,8 +90,10 @@ function parametersOf(destination: GalaxyDestination): readonly (readonly [strin
   ]
 }
 
-function hintFor(tokenFile: string): string {
-  return `shown on the node by: ${showTokenCommand(tokenFile)}`
+/** What an admin has to know of a parameter. */
+function hintFor(name: string, value: string, { tokenFile }: GalaxyDestination): string | undefined {
+  if (name === 'private_token' && tokenFile) return `shown on the node by: ${showTokenCommand(tokenFile)}`
+  return name === 'default_file_action' && value === 'remote_transfer' ? REMOTE_TRANSFER_HINT : undefined
 }
 
 /** The url by which Galaxy reaches the node; `hostname` is the node's own name, for one that listens on every address. */

@@ -10,7 +10,7 @@ import {
   urlForGalaxy,
 } from '../../src/galaxy/snippet.js'
 
-/** The node of the exercise (reference/exercise.md §4), but for the file action, see the module. */
+/** The node of the exercise (reference/exercise.md §4). */
 const exercise: GalaxyDestination = {
   id: 'pulsar',
   url: 'http://localhost:8913/',
@@ -24,7 +24,7 @@ const odd: GalaxyDestination = {
   tokenFile: "/srv/it's -- here/etc/app.yml",
   jobsDirectory: '/srv/a: b #c/jobs',
   manager: 'yes',
-  defaultFileAction: 'remote_transfer',
+  defaultFileAction: 'transfer',
 }
 
 interface Element {
@@ -52,7 +52,12 @@ function elementsOf(xml: string): Element[] {
   return found
 }
 
-const wanted = ({ url, jobsDirectory, manager, defaultFileAction = 'transfer' }: GalaxyDestination) => ({
+const wanted = ({
+  url,
+  jobsDirectory,
+  manager,
+  defaultFileAction = 'remote_transfer',
+}: GalaxyDestination) => ({
   url,
   ...(manager ? { manager } : {}),
   private_token: TOKEN_PLACEHOLDER,
@@ -98,6 +103,13 @@ describe('the snippet for Galaxy', () => {
     expect(showTokenCommand("/it's")).toBe("grep private_token '/it'\\''s'")
     const open = { ...exercise, tokenFile: undefined }
     expect(renderJobConfYaml(open) + renderJobConfXml(open)).not.toContain('private_token')
+  })
+
+  it('says what Galaxy needs for the node to fetch files, and only then', () => {
+    const needed = 'galaxy_infrastructure_url in galaxy.yml must be an address that the node reaches'
+    expect(renderJobConfYaml(exercise)).toContain(`default_file_action: remote_transfer  # ${needed}\n`)
+    expect(renderJobConfXml(exercise)).toContain(`<!-- ${needed} -->`)
+    expect(renderJobConfYaml(odd) + renderJobConfXml(odd)).not.toContain('infrastructure')
   })
 
   it.each([
