@@ -5,8 +5,9 @@ import { DEFAULT_RETRIES, type RetryPolicy } from '../staging/retry-policy.js'
 import { TransferError } from '../staging/transfer-error.js'
 import type { Transfer } from '../staging/transfer-queue.js'
 import type { Job, ManagerContext } from './job.js'
+import { createRetryLog } from './retry-log.js'
 import { openTransferNotes, transferName } from './transfer-notes.js'
-import { describeProgress, reportProgress, startProgress } from './transfer-progress.js'
+import { describeProgress, formatBytes, reportProgress, startProgress } from './transfer-progress.js'
 
 /** One file of a job that is to travel. */
 export interface FileToMove {
@@ -49,12 +50,14 @@ export async function moveFiles(
   const retries = retryPolicy(
     direction === 'in' ? context.config.stageInRetries : context.config.stageOutRetries,
   )
+  const retryLog = createRetryLog(log)
   let resumed = 0
-  const transfers = open.map(
-    ({ name, action, local, what, move, onGiveUp }): Transfer => ({
+  const transfers = open.map(({ name, action, local, what, move, onGiveUp }): Transfer => {
+    let reason = ''
+    return {
       retries,
       async attempt(attemptSignal) {
-        const moved = await move(action, local, {
+        const tools: TransferTools = {
           http: context.http,
           log,
           signal: attemptSignal,
@@ -62,25 +65,30 @@ export async function moveFiles(
             progress.bytes += bytes
           },
           memory: { get: () => notes.text(name), set: (text) => notes.setText(name, text) },
+        }
+        const moved = await move(action, local, tools).catch((error: unknown) => {
+          reason = messageOf(error)
+          throw onGiveUp ? error : withSubject(what, error)
         })
         resumed += moved.resumedFrom
         await notes.setDone(name)
         progress.filesDone++
       },
-      onRetry: (error, delayMs) =>
-        log.warn(`${what}: ${error.message}; trying again in ${(delayMs / 1000).toFixed(0)} s`),
+      onRetry: (_error, delayMs) => retryLog.failed(what, reason, delayMs),
       ...(onGiveUp ? { onGiveUp } : {}),
-    }),
-  )
+    }
+  })
   try {
     await context.transfers.run(transfers, signal)
   } finally {
     stopReporting()
     job.progress = undefined
   }
-  const saved = resumed > 0 ? `, ${resumed} bytes of them from an earlier attempt` : ''
+  const saved = resumed > 0 ? `, ${formatBytes(resumed)} of them from an earlier attempt` : ''
+  const failed = retryLog.count()
+  const after = failed > 0 ? `, after ${failed} failed ${failed === 1 ? 'attempt' : 'attempts'}` : ''
   log.info(
-    `${direction === 'in' ? 'inputs fetched' : 'outputs delivered'}: ${describeProgress(progress)}${saved}`,
+    `${direction === 'in' ? 'inputs fetched' : 'outputs delivered'}: ${describeProgress(progress)}${saved}${after}`,
   )
 }
 
@@ -97,4 +105,17 @@ function nameOf(direction: 'in' | 'out', { action, local }: FileToMove): string 
 export function reasonOf(what: string, error: unknown): string {
   if (error instanceof TransferError) return `${what}: ${error.message}`
   return `${what}: ${messageOf(error)}`
+}
+
+/** The reason must say which file it was. */
+function withSubject(what: string, error: unknown): unknown {
+  if (!(error instanceof TransferError)) return error
+  const { transient, status, retryAfterMs, missingFile } = error
+  return new TransferError(reasonOf(what, error), {
+    transient,
+    missingFile,
+    cause: error,
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
 }

@@ -3,7 +3,7 @@ import { parseRemoteStaging } from '../staging/remote-staging.js'
 import { TransferError } from '../staging/transfer-error.js'
 import { uploadTarget } from './file-types.js'
 import type { Job, ManagerContext } from './job.js'
-import { type FileToMove, moveFiles, reasonOf } from './move-files.js'
+import { type FileToMove, moveFiles } from './move-files.js'
 import type { SubmitRequest } from './types.js'
 
 /** Whether files have to be fetched before the job can be launched. */
@@ -35,27 +35,8 @@ export async function stageIn(
       action,
       what,
       local: uploadTarget(job.directory.path, type, name ?? ''),
-      move: async (spec, local, tools) => {
-        try {
-          return await move.call(found, spec, local, tools)
-        } catch (error) {
-          throw withSubject(what, error)
-        }
-      },
+      move: (spec, local, tools) => move.call(found, spec, local, tools),
     }
   })
   await moveFiles(context, job, 'in', files, signal)
-}
-
-/** The reason must say which file it was. */
-function withSubject(what: string, error: unknown): unknown {
-  if (!(error instanceof TransferError)) return error
-  const { transient, status, retryAfterMs, missingFile } = error
-  return new TransferError(reasonOf(what, error), {
-    transient,
-    missingFile,
-    cause: error,
-    ...(status === undefined ? {} : { status }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  })
 }

@@ -21,7 +21,7 @@ export function describeProgress(progress: TransferProgress, nowMs = Date.now())
   return `${files} ${progress.files === 1 ? 'file' : 'files'}, ${formatBytes(progress.bytes)}, ${formatBytes(progress.bytes / seconds)}/s`
 }
 
-function formatBytes(bytes: number): string {
+export function formatBytes(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
   let value = bytes
   let unit = 0

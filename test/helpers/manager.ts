@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { ManagerConfig } from '../../src/config/types.js'
 import { openManager, type RunningManager } from '../../src/jobs/manager.js'
 import type { SubmitRequest } from '../../src/jobs/types.js'
-import { silentLogger } from '../../src/lib/log.js'
+import { type Logger, silentLogger } from '../../src/lib/log.js'
 import type { Scheduler } from '../../src/schedulers/scheduler.js'
 import type { HttpClient } from '../../src/staging/http-client.js'
 import { createTransferQueue } from '../../src/staging/transfer-queue.js'
@@ -52,7 +52,13 @@ const noHttp: HttpClient = {
 export async function startManager(
   directory: string,
   scheduler: Scheduler,
-  more: { store?: Store; http?: HttpClient; config?: Partial<ManagerConfig>; returnCodeWaitMs?: number } = {},
+  more: {
+    store?: Store
+    http?: HttpClient
+    config?: Partial<ManagerConfig>
+    returnCodeWaitMs?: number
+    log?: Logger
+  } = {},
 ): Promise<RunningManager> {
   return openManager({
     config: managerConfig(path.join(directory, 'jobs'), more.config),
@@ -64,7 +70,7 @@ export async function startManager(
     transfers: createTransferQueue({ atOnce: 8, perJob: 4 }),
     http: more.http ?? noHttp,
     persistenceDirectory: path.join(directory, 'active'),
-    log: silentLogger,
+    log: more.log ?? silentLogger,
   })
 }
 

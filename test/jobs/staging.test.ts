@@ -9,6 +9,7 @@ import type { Store } from '../../src/store/store.js'
 import { createFakeScheduler, type FakeScheduler } from '../helpers/fake-scheduler.js'
 import { type JobFilesServer, startJobFilesServer } from '../helpers/job-files-server.js'
 import { startManager, submitRequest, untilStatus } from '../helpers/manager.js'
+import { createRecordingLog, type RecordingLog } from '../helpers/recording-log.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { waitFor } from '../helpers/wait-for.js'
 
@@ -19,6 +20,7 @@ let store: Store
 let scheduler: FakeScheduler
 let galaxy: JobFilesServer
 let running: RunningManager
+let log: RecordingLog
 const job = (name = ''): string => path.join(root, 'jobs', '7', name)
 
 /** A node over what an earlier one left. */
@@ -27,6 +29,7 @@ async function start(): Promise<RunningManager> {
   const manager = await startManager(root, scheduler, {
     store,
     http,
+    log,
     config: { stageInRetries: FAST, stageOutRetries: FAST },
   })
   await manager.load()
@@ -42,6 +45,7 @@ async function start(): Promise<RunningManager> {
 beforeEach(async () => {
   root = await tempDirectory()
   store = openMemoryStore()
+  log = createRecordingLog()
   scheduler = createFakeScheduler()
   galaxy = await startJobFilesServer()
   running = await start()
@@ -116,6 +120,14 @@ describe('stage-in', () => {
     await submit(['a.dat'])
     await launched()
     expect(readFileSync(job('inputs/a.dat'), 'utf8')).toBe('content')
+    const said = log.lines.filter((line) => /^(warn|info inputs)/.test(line))
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^warn input a\.dat: GET http:\S+ was answered with 503 Service Unavailable: busy; /,
+      ),
+      expect.stringMatching(/^warn input a\.dat: 127\S+ cut the connection \(\w+\); trying again in 0 s /),
+      expect.stringMatching(/^info inputs fetched: 1 file, .*, after 2 failed attempts /),
+    ])
   })
 
   it('fails the job at once when Galaxy has no such file, saying which, and without the key', async () => {

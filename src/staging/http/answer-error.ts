@@ -16,9 +16,9 @@ export async function answerError(
 ): Promise<TransferError> {
   const body = await readSome(answer.body)
   request.signal.throwIfAborted()
-  const words = redact(plainWords(body), [request.url, answer.url])
   const phrase = STATUS_CODES[answer.status]
   const status = phrase === undefined ? `${answer.status}` : `${answer.status} ${phrase}`
+  const words = withoutStart(redact(plainWords(body), [request.url, answer.url]), status)
   const message = `${request.method} ${publicUrl(answer.url)} was answered with ${status}`
   const retryAfterMs = readRetryAfter(answer.headers['retry-after'])
   return new TransferError(words ? `${message}: ${words}` : message, {
@@ -52,9 +52,15 @@ function readSome(body: HttpAnswer['body']): Promise<string> {
 /** Galaxy's own message when there is one, else the text without markup, on one line. */
 function plainWords(body: string): string {
   const text =
-    galaxyMessage(body) ?? body.replace(/<(style|script)\b[\s\S]*?<\/\1>/gi, ' ').replace(/<[^>]*>/g, ' ')
+    galaxyMessage(body) ??
+    body.replace(/<(head|style|script)\b[\s\S]*?<\/\1>/gi, ' ').replace(/<[^>]*>/g, ' ')
   const line = text.replace(/[\s\x00-\x1f\x7f-\x9f]+/g, ' ').trim()
   return line.length > MAX_SHOWN ? `${line.slice(0, MAX_SHOWN)}…` : line
+}
+
+/** Pages of web servers begin with what the status has said already. */
+function withoutStart(text: string, start: string): string {
+  return text.startsWith(start) ? text.slice(start.length).trim() : text
 }
 
 function galaxyMessage(body: string): string | undefined {

@@ -403,6 +403,10 @@ describe('a server that fails', () => {
     )
     run.server.failNext({ kind: 'status', status: 403, body: '{"err_msg":"Job is over","err_code":403001}' })
     expect((await run.failure()).message).toMatch(/403 Forbidden: Job is over$/)
+    const page =
+      '<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>'
+    run.server.failNext({ kind: 'status', status: 502, body: page })
+    expect((await run.failure()).message).toMatch(/answered with 502 Bad Gateway: nginx$/)
     const later = new Date(Date.now() + 60_000).toUTCString()
     run.server.failNext({ kind: 'status', status: 429, headers: { 'retry-after': later } })
     expect((await run.failure()).retryAfterMs).toBeGreaterThan(50_000)
