@@ -34,10 +34,15 @@ export function formatBytes(bytes: number): string {
 
 const REPORT_MS = 30_000
 
-/** Says every half minute how far it is, until stopped: a transfer that takes longer is one somebody may ask about. */
+/** Says every half minute how far it is, if that is farther, until stopped: a transfer that takes longer is one somebody may ask about. */
 export function reportProgress(log: Logger, progress: TransferProgress): () => void {
   const verb = progress.direction === 'in' ? 'fetching inputs' : 'delivering outputs'
-  const timer = setInterval(() => log.info(`${verb}: ${describeProgress(progress)}`), REPORT_MS)
+  let said = 0
+  const timer = setInterval(() => {
+    const state = progress.filesDone + progress.bytes
+    if (state > said) log.info(`${verb}: ${describeProgress(progress)}`)
+    said = state
+  }, REPORT_MS)
   timer.unref()
   return () => clearInterval(timer)
 }
