@@ -84,7 +84,7 @@ export async function moveFiles(
     stopReporting()
     job.progress = undefined
   }
-  const saved = resumed > 0 ? `, ${formatBytes(resumed)} of them from an earlier attempt` : ''
+  const saved = resumed > 0 ? `, ${formatBytes(resumed)} kept from an earlier attempt` : ''
   const failed = retryLog.count()
   const after = failed > 0 ? `, after ${failed} failed ${failed === 1 ? 'attempt' : 'attempts'}` : ''
   log.info(

@@ -84,7 +84,7 @@ function checkSpace({ version, file, bytes }: Part): TransferError | undefined {
   const fitsNever = version.bytes + SPARE_BYTES > file.diskBytes
   const message = fitsNever
     ? `${words} ${mib(file.diskBytes)} in all: it can never be stored there`
-    : `${words} ${mib(file.freeBytes)} left: free some space below the staging directory`
+    : `${words} ${mib(file.freeBytes)} left, of which ${mib(SPARE_BYTES)} are to stay free: free some space there`
   return new TransferError(message, { transient: !fitsNever })
 }
 

@@ -439,7 +439,7 @@ describe('the disk', () => {
       pretend(100, 1_000_000)
       expect(await run.failure()).toMatchObject({
         transient: true,
-        message: expect.stringContaining('free some space'),
+        message: expect.stringMatching(/left, of which 16 MiB are to stay free: free some space there/),
       })
       pretend(100, 200)
       expect(await run.failure()).toMatchObject({
