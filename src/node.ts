@@ -56,7 +56,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     const slurm = createSlurmService({ log })
     releasers.push(() => slurm.close())
     const transfers = createTransferQueue(config.transfers)
-    const galaxy = createLazyHttpClient(config.transfers, log)
+    const galaxy = await createLazyHttpClient(config.transfers, log)
     releasers.push(() => galaxy.close())
     const managers: RunningManager[] = []
     for (const manager of config.managers) {

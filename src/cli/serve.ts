@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { type LoadOptions, loadConfig } from '../config/load.js'
 import { MagnetarError } from '../lib/errors.js'
 import { startNode } from '../node.js'
+import { exitCodeOf } from './exit-code-of.js'
 import { EXIT } from './exit-codes.js'
 import { useOwnHome } from './home.js'
 import { createLogger } from './logger.js'
@@ -52,7 +53,7 @@ export async function serve(options: LoadOptions): Promise<number> {
     node = await startNode(config, log)
   } catch (error) {
     printError(error)
-    return EXIT.failed
+    return exitCodeOf(error)
   }
   ready = true
   if (config.privateToken === undefined) {

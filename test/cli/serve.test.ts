@@ -42,6 +42,17 @@ describe('magnetar serve', () => {
     })
   })
 
+  it.each([
+    ['transfer_ca_file', '/nowhere/ca.pem', 'transfer_ca_file /nowhere/ca.pem cannot be used'],
+    ['transfer_hosts', 'https://galaxy.example.org/', 'in transfer_hosts is no host'],
+  ])('does not start with a %s that no job could use', async (option, value, said) => {
+    const directory = await tempDirectory()
+    await writeNodeConfig({ directory, app: { [option]: value } }, await freePort())
+    const { exitCode, output } = await serve(directory)
+    expect(exitCode).toBe(78)
+    expect(output).toContain(said)
+  })
+
   it('loses no job and runs none twice when it is killed with jobs running and waiting', async () => {
     const directory = await tempDirectory()
     const app = { managers: { _default_: { type: 'queued_python', num_concurrent_jobs: 3 } } }
