@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RunningManager } from '../../src/jobs/manager.js'
@@ -112,6 +112,14 @@ describe('stage-in', () => {
       'second',
     ])
     expect(scheduler.submitted).toHaveLength(1)
+  })
+
+  it("keeps Galaxy's key for the files from other users of the machine", async () => {
+    galaxy.serve('/galaxy/a.dat', 'content')
+    await submit(['a.dat'])
+    await launched()
+    expect(readFileSync(job('launch_config'), 'utf8')).toContain(galaxy.key)
+    expect(statSync(job('launch_config')).mode & 0o077).toBe(0)
   })
 
   it('repeats what fails for a while', async () => {

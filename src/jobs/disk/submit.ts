@@ -38,7 +38,8 @@ export function writeSubmit(files: SubmitFiles): SubmitOutcome {
   if (files.setup) makeJobDirectory({ directory, ...files.setup })
   else if (!fs.existsSync(directory)) return { outcome: 'not set up' }
   for (const { base, components } of files.touch) touchFile(base, components)
-  fs.writeFileSync(path.join(directory, 'launch_config'), files.launchConfig)
+  // Galaxy's key for the job's files stands in it, and the one for ssh.
+  fs.writeFileSync(path.join(directory, 'launch_config'), files.launchConfig, { mode: 0o600 })
   const toSync: number[] = []
   try {
     for (const name of files.uploads) openTree(path.join(directory, name), toSync)
