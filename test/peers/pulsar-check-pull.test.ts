@@ -59,6 +59,11 @@ const cases: readonly PullCase[] = [
     overHttp: true,
     onSlurm: true,
   },
+  {
+    name: 'remote_transfer for a client that does not know where the job directories are',
+    options: { default_file_action: 'remote_transfer', jobs_directory: undefined },
+    overHttp: true,
+  },
   { name: 'remote_copy', options: { default_file_action: 'remote_copy' }, overHttp: false },
 ]
 
