@@ -33,35 +33,36 @@ interface PullCase {
 const cases: readonly PullCase[] = [
   {
     name: 'remote_transfer',
-    options: { default_file_action: 'remote_transfer', test_env: true, test_rewrite_action: true },
+    options: {
+      default_file_action: 'remote_transfer',
+      test_env: true,
+      test_rewrite_action: true,
+      explicit_tool_declarations: true,
+    },
     overHttp: true,
     onSlurm: true,
   },
   {
-    name: 'remote_transfer on a named manager, over curl',
-    options: { default_file_action: 'remote_transfer', job_id: '815', transport: 'curl', cleanup: false },
+    name: 'remote_transfer_tus on a named manager, from a client on curl',
+    options: {
+      default_file_action: 'remote_transfer_tus',
+      job_id: '815',
+      transport: 'curl',
+      test_unicode: true,
+      cleanup: false,
+    },
     manager: 'second',
     overHttp: true,
     onSlurm: true,
   },
   {
-    name: 'remote_transfer with explicit tool files and legacy galaxy.json',
+    name: 'remote_transfer on a named manager, from a client that does not know where the job directories are',
     options: {
       default_file_action: 'remote_transfer',
-      explicit_tool_declarations: true,
+      jobs_directory: undefined,
       legacy_galaxy_json: true,
     },
-    overHttp: true,
-  },
-  {
-    name: 'remote_transfer_tus',
-    options: { default_file_action: 'remote_transfer_tus', test_unicode: true },
-    overHttp: true,
-    onSlurm: true,
-  },
-  {
-    name: 'remote_transfer for a client that does not know where the job directories are',
-    options: { default_file_action: 'remote_transfer', jobs_directory: undefined },
+    manager: 'second',
     overHttp: true,
   },
   { name: 'remote_copy', options: { default_file_action: 'remote_copy' }, overHttp: false },
@@ -89,29 +90,27 @@ for (const scheduler of checkedSchedulers) {
 }
 
 // The Python server cannot do this: its curl trusts the authorities that came with it, and there is no option for others.
-describe('pulsar-check in pull mode from a Galaxy whose certificate a private authority signed', () => {
-  it.each(['remote_transfer', 'remote_transfer_tus'])(
-    '%s',
-    needs(lacking ?? opensslMissing()),
-    async (action) => {
-      const directory = await tempDirectory()
-      const authority = createAuthority(directory)
-      const tls = { ...authority.issue('IP:127.0.0.1'), ca: await readFile(authority.file, 'utf8') }
-      const galaxy = await startJobFilesPeer(installed(venv), directory, tls)
-      const home = join(directory, 'node')
-      const app = { transfer_ca_file: authority.file }
-      const node = await startMagnetar({ directory: home, app, env: withPython(installed(venv)) })
-      const check = await pulsarCheck(galaxy, {
-        url: node.url,
-        jobs_directory: join(home, 'staging'),
-        default_file_action: action,
-      })
-      expect(check.exitCode, `${check.output}\n${node.logs()}`).toBe(0)
-      expect(galaxy.takeRequests()).toContain('GET input …/dataset_0.dat 200')
-      await Promise.all([node.stop(), galaxy.stop()])
-    },
-  )
-})
+it(
+  'pulsar-check in pull mode from a Galaxy whose certificate a private authority signed',
+  needs(lacking ?? opensslMissing()),
+  async () => {
+    const directory = await tempDirectory()
+    const authority = createAuthority(directory)
+    const tls = { ...authority.issue('IP:127.0.0.1'), ca: await readFile(authority.file, 'utf8') }
+    const galaxy = await startJobFilesPeer(installed(venv), directory, tls)
+    const home = join(directory, 'node')
+    const app = { transfer_ca_file: authority.file }
+    const node = await startMagnetar({ directory: home, app, env: withPython(installed(venv)) })
+    const check = await pulsarCheck(galaxy, {
+      url: node.url,
+      jobs_directory: join(home, 'staging'),
+      default_file_action: 'remote_transfer_tus',
+    })
+    expect(check.exitCode, `${check.output}\n${node.logs()}`).toBe(0)
+    expect(galaxy.takeRequests()).toContain('GET input …/dataset_0.dat 200')
+    await Promise.all([node.stop(), galaxy.stop()])
+  },
+)
 
 function runCases(
   server: CheckedServer,
