@@ -51,6 +51,8 @@ export async function startJobFilesPeer(
       JOB_FILES_UPLOADS: uploads,
       JOB_FILES_KEY: KEY,
       PYTHONDONTWRITEBYTECODE: '1',
+      // gunicorn puts a socket there.
+      HOME: directory,
     },
     url: `${origin}/`,
     ...(tls ? { request: (url: string) => answersWith(url, tls.ca) } : {}),
