@@ -86,7 +86,8 @@ export function finalDocument(
 }
 
 function stderrOf(results: JobResults, explained: boolean): string | null {
-  if (explained && results.reason) return joinLines(results.stderr, results.reason)
+  const sentences = [...(explained && results.reason ? [results.reason] : []), ...results.omitted]
+  if (sentences.length > 0) return sentences.reduce(joinLines, results.stderr)
   return results.streamsDelivered ? null : results.stderr
 }
 

@@ -86,7 +86,12 @@ export async function launchJob(
 export async function readLaunch(job: Job): Promise<SubmitRequest> {
   const text = await disk.readIfThere(job.directory.launchConfig)
   if (!text) throw new Error('its launch_config is gone from the job directory')
-  return JSON.parse(text) as SubmitRequest
+  try {
+    return JSON.parse(text) as SubmitRequest
+  } catch {
+    // V8's message quotes the text, in which there are keys.
+    throw new Error('its launch_config in the job directory is not valid JSON')
+  }
 }
 
 async function writeScript(context: ManagerContext, job: Job, launch: SubmitRequest): Promise<void> {

@@ -35,8 +35,11 @@ export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
   const open: Job[] = []
   for (const job of earlier) {
     if (context.jobs.get(job.id) !== job) continue
-    if (await disk.exists(job.directory.path)) open.push(job)
-    else await context.lock.run(job.id, () => giveUp(context, job))
+    if (await disk.exists(job.directory.path)) {
+      // A Python server lets everybody read it, as this one once did.
+      await disk.makeFilePrivate(job.directory.launchConfig)
+      open.push(job)
+    } else await context.lock.run(job.id, () => giveUp(context, job))
   }
   const toDeliver = open.filter((job) => job.end !== undefined && !job.stopping)
   // That needs no scheduler.

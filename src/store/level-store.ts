@@ -1,5 +1,6 @@
 import { ClassicLevel } from 'classic-level'
 import { MagnetarError, messageOf } from '../lib/errors.js'
+import { makePrivateDirectory } from '../lib/private-file.js'
 import type { Store, StoreChange } from './store.js'
 
 interface Waiting {
@@ -9,13 +10,15 @@ interface Waiting {
 }
 
 /**
- * A Store in a LevelDB directory, made when missing. One process at a time may have it open.
+ * A Store in a LevelDB directory, made when missing. One process at a time may have it open. Only its user can look into it: in the
+ * notes of uploads there are addresses with the keys of jobs.
  * Writes that arrive while a synced batch is under way go into the next one: one fsync for all of them.
  * @throws MagnetarError STORE_LOCKED when another server has it, STORE_BROKEN when it cannot be opened.
  */
 export async function openLevelStore(directory: string): Promise<Store> {
   const db = new ClassicLevel<string, unknown>(directory, { valueEncoding: 'json' })
   try {
+    makePrivateDirectory(directory)
     await db.open()
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { touchFile } from '../../lib/confined-file.js'
 import { errnoOf } from '../../lib/errors.js'
+import { writePrivateFile } from '../../lib/private-file.js'
 import type { JobFilePath } from '../types.js'
 import { makeJobDirectory, type ToolInfo } from './setup.js'
 
@@ -38,8 +39,8 @@ export function writeSubmit(files: SubmitFiles): SubmitOutcome {
   if (files.setup) makeJobDirectory({ directory, ...files.setup })
   else if (!fs.existsSync(directory)) return { outcome: 'not set up' }
   for (const { base, components } of files.touch) touchFile(base, components)
-  // Galaxy's key for the job's files stands in it, and the one for ssh.
-  fs.writeFileSync(path.join(directory, 'launch_config'), files.launchConfig, { mode: 0o600 })
+  // With it anybody could read and write the job's files at Galaxy.
+  writePrivateFile(path.join(directory, 'launch_config'), files.launchConfig)
   const toSync: number[] = []
   try {
     for (const name of files.uploads) openTree(path.join(directory, name), toSync)

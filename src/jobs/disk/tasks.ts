@@ -9,6 +9,7 @@ import {
   readSmallFile,
   storeFile,
 } from '../../lib/confined-file.js'
+import { makeFilePrivate } from '../../lib/private-file.js'
 import { removeTree } from '../../lib/remove-tree.js'
 import {
   park,
@@ -42,6 +43,7 @@ export const diskTasks = {
   discardJobDirectory,
   discardNewFile,
   exists,
+  makeFilePrivate,
   makeJobDirectory,
   makeJobDirectoryIfMissing,
   makeParents,
