@@ -16,6 +16,7 @@ const bundle = await rolldown({
     try: join(directory, 'cli', 'try.js'),
     'pulsar-config': join(directory, 'cli', 'pulsar-config.js'),
     worker: join(directory, 'jobs', 'disk', 'worker.js'),
+    'planner-worker': join(directory, 'jobs', 'disk', 'planner-worker.js'),
     'staging-worker': join(directory, 'staging', 'http', 'staging-worker.js'),
     'copy-worker': join(directory, 'staging', 'copy', 'copy-worker.js'),
   },

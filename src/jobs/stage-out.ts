@@ -1,35 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { errnoOf } from '../lib/errors.js'
 import { findAction } from '../staging/actions/index.js'
-import { planOutputs } from '../staging/collect-outputs.js'
 import type { PlannedOutput } from '../staging/output-plan.js'
-import { parseRemoteStaging } from '../staging/remote-staging.js'
 import { TransferError } from '../staging/transfer-error.js'
-import { disk } from './disk/disk.js'
+import type { Delivery } from './disk/delivery.js'
+import { planner } from './disk/planner.js'
 import { uploadTarget } from './file-types.js'
 import type { Job, ManagerContext } from './job.js'
 import { type FileToMove, moveFiles, reasonOf } from './move-files.js'
-import type { SubmitRequest } from './types.js'
-
-/** The client's own work, or nobody's. */
-const NOT_OURS: ReadonlySet<unknown> = new Set(['none', 'transfer', 'copy', 'rewrite'])
-
-interface Staging {
-  readonly client_outputs?: unknown
-  readonly action_mapper?: {
-    readonly default_action?: unknown
-    readonly paths?: readonly { readonly action?: unknown }[]
-  } | null
-}
-
-/** Whether this node may have to deliver outputs of the job: some action of its mapper is not the client's. */
-export function wantsStageOut(remoteStaging: unknown): boolean {
-  const { action_mapper: mapper, client_outputs: outputs } = (remoteStaging ?? {}) as Staging
-  if (!mapper || !outputs) return false
-  const actions = [
-    mapper.default_action ?? 'transfer',
-    ...(mapper.paths ?? []).map((each) => each.action ?? 'transfer'),
-  ]
-  return actions.some((action) => !NOT_OURS.has(action))
-}
 
 const SHOWN_FAILURES = 5
 
@@ -40,22 +18,18 @@ const SHOWN_FAILURES = 5
 export async function stageOut(
   context: ManagerContext,
   job: Job,
-  launch: SubmitRequest,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { mapper, clientOutputs } = parseRemoteStaging(launch.remote_staging)
-  if (!mapper) return undefined
-  const results = await disk.readResults(job.directory.path, 0)
-  const { working, metadata, top } = results
-  const plan = planOutputs({
-    mapper,
-    clientOutputs,
-    listings: { working, metadata, outputs: results.outputs, jobdir: top },
-    dynamicFiles: results.dynamicFiles,
-  })
-  for (const warning of plan.warnings) context.log.warn({ job: job.id }, warning)
-  const failures = [...plan.failures]
-  const files = plan.outputs.flatMap((output) => fileToMove(context, job, output, failures))
+  const delivery = await plan(job, signal)
+  for (const warning of delivery.warnings) context.log.warn({ job: job.id }, warning)
+  const failures = [...delivery.failures]
+  const files: FileToMove[] = []
+  for (const page of delivery.pages) {
+    // Other jobs have their turn in between.
+    await nextTurn()
+    for (const output of JSON.parse(page) as PlannedOutput[])
+      files.push(...fileToMove(context, job, output, failures))
+  }
   await moveFiles(context, job, 'out', files, signal)
   if (failures.length === 0) return undefined
   const more = failures.length > SHOWN_FAILURES ? [`and ${failures.length - SHOWN_FAILURES} more`] : []
@@ -64,6 +38,27 @@ export async function stageOut(
     ...failures.slice(0, SHOWN_FAILURES),
     ...more,
   ].join('\n')
+}
+
+/** @throws the signal's reason, also while the plan is being made */
+async function plan(job: Job, signal: AbortSignal): Promise<Delivery> {
+  signal.throwIfAborted()
+  const stopped = new AbortController()
+  try {
+    return await Promise.race([planner.planDelivery(job.directory.path), rejected(signal, stopped.signal)])
+  } catch (error) {
+    if (errnoOf(error) !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
+    throw new Error('what the job left is too much to be looked through', { cause: error })
+  } finally {
+    stopped.abort()
+  }
+}
+
+/** Rejects with the signal's reason when it aborts. */
+function rejected(signal: AbortSignal, ignore: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: ignore })
+  })
 }
 
 function fileToMove(

@@ -7,7 +7,7 @@ import type { LaunchQueue } from './launch-queue.js'
 import { createLiveOutput, type LiveOutput } from './live-output.js'
 import { activeKey, type JobEnd } from './record.js'
 import { stageIn } from './stage-in.js'
-import { stageOut, wantsStageOut } from './stage-out.js'
+import { stageOut } from './stage-out.js'
 import { stopJob } from './stop.js'
 import { forgetTransfers } from './transfer-notes.js'
 import { isDone } from './transitions.js'
@@ -112,8 +112,7 @@ async function deliver(context: ManagerContext, job: Job, live: LiveOutput): Pro
     await live.finish(job).catch((error: unknown) => {
       context.log.warn({ job: job.id }, `the rest of its output was not sent: ${messageOf(error)}`)
     })
-    const launch = await readLaunch(job)
-    if (wantsStageOut(launch.remote_staging)) failure = await stageOut(context, job, launch, moving)
+    failure = await stageOut(context, job, moving)
   } catch (error) {
     if (context.signal.aborted) return
     failure = `The job's outputs could not be delivered to Galaxy: ${messageOf(error)}`

@@ -8,9 +8,9 @@ import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext
 import { wantsLiveOutput } from './live-output-post.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
 import { wantsStageIn } from './stage-in.js'
-import { wantsStageOut } from './stage-out.js'
 import { forgetTransfers } from './transfer-notes.js'
 import type { SubmitRequest } from './types.js'
+import { wantsStageOut } from './wants-stage-out.js'
 
 const JOB_TOKEN = '__PULSAR_JOB_DIRECTORY__'
 const REMOVED_TOKEN = '__PULSAR_JOBS_DIRECTORY__'

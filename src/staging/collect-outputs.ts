@@ -15,7 +15,7 @@ const DATASET_EXTENSION_LENGTH = '.dat'.length
 
 /** A plan takes 0.01 ms per file, and never this long unless a pattern does not end. */
 const LIMIT_MS = 10_000
-const LIMIT_MS_PER_FILE = 1
+const LIMIT_MS_PER_FILE = 0.1
 
 /** Names of what is in a job's directories, each relative to its own, in the order of the status document. */
 export interface OutputListings {
@@ -54,7 +54,7 @@ export function planOutputs(sources: OutputSources, limitMs = limitFor(sources))
 
 function limitFor({ listings, clientOutputs }: OutputSources): number {
   const lists = [...Object.values(listings), clientOutputs.workDirOutputs, clientOutputs.outputFiles]
-  return LIMIT_MS + LIMIT_MS_PER_FILE * lists.reduce((sum, list) => sum + list.length, 0)
+  return Math.round(LIMIT_MS + LIMIT_MS_PER_FILE * lists.reduce((sum, list) => sum + list.length, 0))
 }
 
 /**

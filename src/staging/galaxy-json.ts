@@ -14,6 +14,9 @@ export interface GalaxyJson {
 /** Where Python's str.splitlines ends a line. */
 const LINE_ENDS = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/
 
+/** More than any tool can mean; each costs some 60 bytes of memory, and "[" is one of them. */
+const MAX_VALUES = 2_000_000
+
 /** Reads the files that a tool describes its outputs in (pulsar/client/staging/down.py: __realized_dynamic_file_source_references). */
 export function readGalaxyJson(files: readonly RealizedFile[]): GalaxyJson {
   const failures: string[] = []
@@ -26,6 +29,12 @@ export function readGalaxyJson(files: readonly RealizedFile[]): GalaxyJson {
     if ((file.type !== 'galaxy' && file.type !== 'legacy_galaxy') || typeof contents !== 'string') {
       failures.push(
         `${title} has a type that is not known; dynamic_file_sources have galaxy or legacy_galaxy`,
+      )
+      continue
+    }
+    if (countValues(contents) > MAX_VALUES) {
+      failures.push(
+        `${title} has more than ${MAX_VALUES} values and is not read: files that only it names are not found`,
       )
       continue
     }
@@ -60,6 +69,16 @@ function readText(text: string, names: Set<string>, prefixes: Set<string>): bool
     for (const inner of Object.values(value)) waiting.push(inner)
   }
   return true
+}
+
+/** Not less than there are. */
+function countValues(text: string): number {
+  let count = 1
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x2c || code === 0x5b || code === 0x7b) count++
+  }
+  return count
 }
 
 /** Python's json.loads also takes NaN and Infinity, which its json.dumps writes. */

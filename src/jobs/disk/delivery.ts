@@ -1,0 +1,69 @@
+import path from 'node:path'
+import { movesByNode } from '../../staging/action-mapper.js'
+import { planOutputs } from '../../staging/collect-outputs.js'
+import type { PlannedOutput } from '../../staging/output-plan.js'
+import { parseRemoteStaging } from '../../staging/remote-staging.js'
+import { wantsStageOut } from '../wants-stage-out.js'
+import { readDynamicFiles } from './dynamic-files.js'
+import { readLaunchConfig } from './launch-config.js'
+import { createLister, type ListingLimit } from './listing.js'
+
+/** Names that are held in memory together, some 200 bytes each. */
+const LISTED: ListingLimit = { names: 500_000, characters: 64 * 1024 * 1024 }
+/** Files that are delivered of one job. */
+const MAX_OUTPUTS = 100_000
+/** So many outputs are handed over at once. */
+const PAGE_OUTPUTS = 500
+
+/** What this node has to deliver of a job. */
+export interface Delivery {
+  /** JSON of lists of PlannedOutput: read page by page, they never hold up who reads them. */
+  readonly pages: readonly string[]
+  /** Why the job fails, whatever becomes of its outputs. */
+  readonly failures: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+const NOTHING: Delivery = { pages: [], failures: [], warnings: [] }
+
+/**
+ * Finds out what of a job that has ended is to be delivered: lists its directories, reads what its tool says about its outputs, and
+ * matches. All that a job can leave is bounded: files, memory and time. @throws MagnetarError when the job's request cannot be used
+ */
+export function planDelivery(
+  directory: string,
+  limits: { readonly listed?: ListingLimit; readonly outputs?: number } = {},
+): Delivery {
+  const { listed = LISTED, outputs: maxOutputs = MAX_OUTPUTS } = limits
+  const launch = readLaunchConfig(directory)
+  if (!launch) throw new Error('its launch_config in the job directory is gone or no JSON')
+  if (!wantsStageOut(launch.remote_staging)) return NOTHING
+  const { mapper, clientOutputs } = parseRemoteStaging(launch.remote_staging)
+  if (!mapper) return NOTHING
+  const lister = createLister(listed)
+  const listings = {
+    jobdir: lister.filesOf(directory),
+    outputs: lister.filesBelow(path.join(directory, 'outputs')),
+    metadata: lister.filesBelow(path.join(directory, 'metadata')),
+    working: lister.filesBelow(path.join(directory, 'working')),
+  }
+  const dynamicFiles = readDynamicFiles(directory, launch.dynamic_file_sources)
+  const plan = planOutputs({ mapper, clientOutputs, listings, dynamicFiles: dynamicFiles.realized })
+  const ours = plan.outputs.filter(({ action }) => movesByNode(action.action_type))
+  const failures = [...plan.failures, ...dynamicFiles.refused]
+  if (lister.isCut)
+    failures.push(
+      `the job left more than ${listed.names} files in its directories: outputs among the rest of them are not found`,
+    )
+  if (ours.length > maxOutputs)
+    failures.push(`the job has ${ours.length} outputs: only the first ${maxOutputs} of them are delivered`)
+  return { pages: toPages(ours.slice(0, maxOutputs)), failures, warnings: plan.warnings }
+}
+
+function toPages(outputs: readonly PlannedOutput[]): string[] {
+  const pages: string[] = []
+  for (let at = 0; at < outputs.length; at += PAGE_OUTPUTS) {
+    pages.push(JSON.stringify(outputs.slice(at, at + PAGE_OUTPUTS)))
+  }
+  return pages
+}
