@@ -1,9 +1,10 @@
+import type { LocalFile } from '../staging/action.js'
 import { findAction } from '../staging/actions/index.js'
 import { parseRemoteStaging } from '../staging/remote-staging.js'
 import { TransferError } from '../staging/transfer-error.js'
 import { uploadTarget } from './file-types.js'
 import type { Job, ManagerContext } from './job.js'
-import { type FileToMove, moveFiles } from './move-files.js'
+import { type FileToMove, moveFiles, reasonOf } from './move-files.js'
 import type { SubmitRequest } from './types.js'
 
 /** Whether files have to be fetched before the job can be launched. */
@@ -34,9 +35,18 @@ export async function stageIn(
     return {
       action,
       what,
-      local: uploadTarget(job.directory.path, type, name ?? ''),
+      local: targetOf(job, type, name),
       move: (spec, local, tools) => move.call(found, spec, local, tools),
     }
   })
   await moveFiles(context, job, 'in', files, signal)
+}
+
+function targetOf(job: Job, type: string, name: string): LocalFile {
+  try {
+    return uploadTarget(job.directory.path, type, name)
+  } catch (error) {
+    const shown = JSON.stringify(name.slice(0, 200))
+    throw new TransferError(reasonOf(`${type} ${shown}`, error), { transient: false, cause: error })
+  }
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RunningManager } from '../../src/jobs/manager.js'
@@ -155,6 +155,27 @@ describe('stage-in', () => {
     expect((await running.manager.status('7')).stderr).toContain('setup[0]')
   })
 
+  it.each([
+    '..',
+    '../../x',
+    'a/../..',
+    '.',
+    '',
+    '/',
+  ])('fails the job that wants a file called %j', async (name) => {
+    await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
+    for (const type of ['input', 'workdir']) {
+      const setup = [{ name, type, action: { action_type: 'message', contents: 'x' } }]
+      await running.manager.submit('7', submitRequest('true', { remote_staging: { setup } }))
+      if (type === 'workdir' && name.endsWith('x')) continue
+      await untilStatus(running, '7', 'failed')
+      const { stderr } = await running.manager.status('7')
+      expect(stderr).toContain(`Its inputs could not be fetched: ${type} ${JSON.stringify(name)}: the `)
+      await running.manager.clean('7')
+      await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
+    }
+  })
+
   it('stops at once when the job is cancelled', async () => {
     galaxy.serve('/galaxy/a.dat', 'content')
     galaxy.failNext({ kind: 'hang', after: 3 })
@@ -232,6 +253,31 @@ describe('stage-out', () => {
     expect(stderr).toMatch(/1 of the job's outputs could not be delivered[\s\S]*output d1\.dat: .*400/)
     expect(stderr).not.toContain(galaxy.key)
     expect([...galaxy.uploads.keys()]).toEqual(['/galaxy/d2.dat'])
+  })
+
+  it('sends nothing from outside the job, and no directories, and says which could not be sent', async () => {
+    await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
+    const { client_outputs: outputs, ...mapping } = staging([], ['d1.dat', 'dir.dat'])
+    const sources = ['/galaxy/x', '/galaxy/w', '/galaxy/w/a/../../../etc/passwd', '/galaxy/w/d']
+    const client_outputs = {
+      ...outputs,
+      work_dir_outputs: sources.map((source, at) => [source, `/galaxy/out${at}`]),
+      output_files: [...outputs.output_files, ...sources.map((_, at) => `/galaxy/out${at}`)],
+    }
+    await running.manager.submit(
+      '7',
+      submitRequest('true', { remote_staging: { ...mapping, client_outputs } }),
+    )
+    await launched()
+    mkdirSync(job('outputs/dir.dat'))
+    mkdirSync(job('working/d'))
+    writeFileSync(job('working/d/file'), 'below')
+    await endWith({ 'd1.dat': 'one' })
+    await untilStatus(running, '7', 'failed')
+    const { stderr } = await running.manager.status('7')
+    expect(stderr).toContain("3 of the job's outputs could not be delivered")
+    expect(stderr).toContain('output_workdir ../x: the name leads outside the job directory')
+    expect([...galaxy.uploads.keys()].sort()).toEqual(['/galaxy/d1.dat', '/galaxy/out3/file'])
   })
 
   it('takes it that Galaxy does not want a file any more (403)', async () => {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { MagnetarError } from '../../src/lib/errors.js'
-import { createTaskPool } from '../../src/lib/task-pool.js'
+import { createTaskPool, type PoolOptions } from '../../src/lib/task-pool.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 
 const tasks = {
@@ -17,10 +17,11 @@ const tasks = {
     throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
   },
   die: (): never => process.exit(3),
+  hog: (): void => {},
 }
 
 /** The compiled side of the pool, with the same tasks written again in JavaScript: a worker cannot load TypeScript. */
-async function pool(): Promise<ReturnType<typeof createTaskPool<typeof tasks>>> {
+async function pool(options: PoolOptions = {}): Promise<ReturnType<typeof createTaskPool<typeof tasks>>> {
   const directory = await tempDirectory()
   const file = path.join(directory, 'worker.mjs')
   const lib = pathToFileURL(path.resolve('dist/lib')).href
@@ -33,9 +34,10 @@ serveTasks({
   missing: () => { throw new MagnetarError('FILE_NOT_FOUND', 'not there', { cause: Object.assign(new Error('x'), { code: 'ENOENT' }) }) },
   full: () => { throw Object.assign(new Error('no space'), { code: 'ENOSPC' }) },
   die: () => process.exit(3),
+  hog: () => { const all = []; for (;;) all.push(String(Math.random())) },
 })`,
   )
-  return createTaskPool(pathToFileURL(file), tasks)
+  return createTaskPool(pathToFileURL(file), tasks, options)
 }
 
 describe('createTaskPool', () => {
@@ -55,6 +57,15 @@ describe('createTaskPool', () => {
     const { add, die } = await pool()
     await expect(die()).rejects.toThrow()
     expect(await add(1, 1)).toBe(2)
+  })
+
+  it('lets a call that dies, or needs too much memory, concern no other when each has a thread of its own', async () => {
+    const { add, die, hog } = await pool({ isolated: true, threads: 2, heapMb: 32 })
+    const calls = [hog(), add(1, 2), die(), add(3, 4), hog(), add(5, 6)]
+    const results = await Promise.allSettled(calls)
+    expect(
+      results.map((result) => (result.status === 'fulfilled' ? result.value : result.reason.code)),
+    ).toEqual(['ERR_WORKER_OUT_OF_MEMORY', 3, undefined, 7, 'ERR_WORKER_OUT_OF_MEMORY', 11])
   })
 
   it('calls the tasks in this thread when it runs from TypeScript sources', async () => {

@@ -9,7 +9,7 @@ import { readLaunchConfig } from './launch-config.js'
 import { createLister, type ListingLimit } from './listing.js'
 
 /** Names that are held in memory together, some 200 bytes each. */
-const LISTED: ListingLimit = { names: 500_000, characters: 64 * 1024 * 1024 }
+const LISTED: ListingLimit = { names: 500_000, characters: 64 * 1024 * 1024, links: 20_000 }
 /** Files that are delivered of one job. */
 const MAX_OUTPUTS = 100_000
 /** So many outputs are handed over at once. */
@@ -26,14 +26,18 @@ export interface Delivery {
 
 const NOTHING: Delivery = { pages: [], failures: [], warnings: [] }
 
+/** Others than the usual ones, for tests. */
+export interface DeliveryLimits {
+  readonly listed?: ListingLimit
+  readonly outputs?: number
+  readonly matchingMs?: number
+}
+
 /**
  * Finds out what of a job that has ended is to be delivered: lists its directories, reads what its tool says about its outputs, and
  * matches. All that a job can leave is bounded: files, memory and time. @throws MagnetarError when the job's request cannot be used
  */
-export function planDelivery(
-  directory: string,
-  limits: { readonly listed?: ListingLimit; readonly outputs?: number } = {},
-): Delivery {
+export function planDelivery(directory: string, limits: DeliveryLimits = {}): Delivery {
   const { listed = LISTED, outputs: maxOutputs = MAX_OUTPUTS } = limits
   const launch = readLaunchConfig(directory)
   if (!launch) throw new Error('its launch_config in the job directory is gone or no JSON')
@@ -48,12 +52,15 @@ export function planDelivery(
     working: lister.filesBelow(path.join(directory, 'working')),
   }
   const dynamicFiles = readDynamicFiles(directory, launch.dynamic_file_sources)
-  const plan = planOutputs({ mapper, clientOutputs, listings, dynamicFiles: dynamicFiles.realized })
+  const plan = planOutputs(
+    { mapper, clientOutputs, listings, dynamicFiles: dynamicFiles.realized },
+    limits.matchingMs,
+  )
   const ours = plan.outputs.filter(({ action }) => movesByNode(action.action_type))
   const failures = [...plan.failures, ...dynamicFiles.refused]
   if (lister.isCut)
     failures.push(
-      `the job left more than ${listed.names} files in its directories: outputs among the rest of them are not found`,
+      `the job left more than ${listed.names} files or ${listed.links} symbolic links in its directories: outputs among the rest are not found`,
     )
   if (ours.length > maxOutputs)
     failures.push(`the job has ${ours.length} outputs: only the first ${maxOutputs} of them are delivered`)

@@ -11,7 +11,7 @@ import { readStream } from './streams.js'
 /** Galaxy keeps at most this much of a tool's stream (pulsar/manager_endpoint_util.py [0.16.0]). */
 const TOOL_STREAM_LIMIT_BYTES = 65536
 /** What an answer lists: it is made and sent whole. */
-const LISTED: ListingLimit = { names: 200_000, characters: 16 * 1024 * 1024 }
+const LISTED: ListingLimit = { names: 200_000, characters: 16 * 1024 * 1024, links: 20_000 }
 
 /** What the final status takes from the job directory. */
 export interface JobResults {
@@ -51,7 +51,6 @@ export function readResults(directory: string, limitBytes: number, listed = LIST
   const inMetadata = lister.filesBelow(metadata)
   const working = lister.filesBelow(path.join(directory, 'working'))
   const dynamicFiles = readDynamicFiles(directory, readLaunchConfig(directory)?.dynamic_file_sources)
-  const tooMany = `The job left more files than an answer lists (${listed.names}): some of them cannot be collected.`
   return {
     returnCode: readReturnCode(directory, true),
     stdout: tool('tool_stdout'),
@@ -65,8 +64,12 @@ export function readResults(directory: string, limitBytes: number, listed = LIST
     outputs,
     top,
     dynamicFiles: dynamicFiles.realized,
-    omitted: [...(lister.isCut ? [tooMany] : []), ...dynamicFiles.refused],
+    omitted: [...(lister.isCut ? [tooMany(listed)] : []), ...dynamicFiles.refused],
   }
+}
+
+function tooMany({ names, links }: ListingLimit): string {
+  return `The job left more files than an answer lists (${names}, or ${links} symbolic links): some of them cannot be collected.`
 }
 
 const FINAL: readonly string[] = ['complete', 'cancelled', 'failed', 'lost'] satisfies JobStatus[]
