@@ -12,10 +12,11 @@ import { INDEX_KINDS, indexDirectory, type ManagerContext, type StatusChange } f
 import { createJobManager } from './job-manager.js'
 import { askSoon, noteEnded, noteReport, noteStarted } from './judge.js'
 import { createLaunchQueue } from './launch-queue.js'
-import { parkJobs, unparkJobs } from './park.js'
+import { parkJobs } from './park.js'
 import { loadRecords, recoverJobs } from './recover.js'
 import { watchScriptEvents } from './script-events.js'
 import { createStagingWork } from './staging-work.js'
+import { takeOver } from './take-over.js'
 import { openTrash } from './trash.js'
 import type { JobManager } from './types.js'
 
@@ -106,7 +107,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     },
     async load(): Promise<void> {
       await loadRecords(context)
-      await unparkJobs(context)
+      await takeOver(context)
     },
     async recover(): Promise<void> {
       const { toLaunch, toBringIn } = await recoverJobs(context)

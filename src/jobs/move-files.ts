@@ -49,7 +49,7 @@ export async function moveFiles(
   for (const [at, file] of files.entries()) {
     // Ten thousand hashes take 50 ms: other jobs have their turn in between.
     if (at % NAMED_AT_ONCE === 0) await nextTurn()
-    const name = nameOf(direction, file)
+    const name = nameOf(direction, file.action, file.local)
     if (!notes.isDone(name)) open.push({ ...file, name })
   }
   if (open.length === 0) return
@@ -101,7 +101,8 @@ export async function moveFiles(
   )
 }
 
-function nameOf(direction: 'in' | 'out', { action, local }: FileToMove): string {
+/** The name of a transfer in a job's notes. */
+export function nameOf(direction: 'in' | 'out', action: ActionSpec, local: LocalFile): string {
   const remote = action.url ?? action.path ?? ''
   return transferName(
     direction,

@@ -46,15 +46,18 @@ export async function openTransferNotes(
   }
 }
 
-/** Forgets the transfers of a job, before another one of the same id or when it is over. */
+/** Forgets the transfers of a job, or only some of them, before another one of the same id or when it is over. */
 export async function forgetTransfers(
   store: Store,
   manager: string,
   jobId: string,
-  options: { readonly lazy?: boolean } = {},
+  options: { readonly lazy?: boolean; readonly only?: ReadonlySet<string> } = {},
 ): Promise<void> {
   const keys: string[] = []
-  for await (const [key] of store.entries(notesPrefix(manager, jobId))) keys.push(key)
+  const prefix = notesPrefix(manager, jobId)
+  for await (const [key] of store.entries(prefix)) {
+    if (options.only?.has(key.slice(prefix.length)) ?? true) keys.push(key)
+  }
   if (keys.length > 0)
     await store.write(
       keys.map((key) => ({ type: 'del' as const, key })),

@@ -77,21 +77,27 @@ export function writeFlags(directory: string, flags: Readonly<Record<string, unk
 }
 
 /**
- * Leaves a job as a Python server expects it: flags that are not there yet, its tool's id and version, and an empty file in the
- * index of its jobs.
+ * Leaves a job as a Python server expects it: flags that are not there yet and none that are undefined, its tool's id and version, and
+ * an empty file in the index of its jobs. @returns false when there is no directory of ours
  */
 export function park(
   directory: string,
   flags: Readonly<Record<string, unknown>>,
   indexFile: string | undefined,
-): void {
+): boolean {
   const marker = readIfThere(path.join(directory, MARKER))
-  if (!marker) return
+  if (!marker) return false
   const tool = JSON.parse(marker) as Partial<ToolInfo>
   const all = { ...flags, tool_id: tool.toolId ?? '', tool_version: tool.toolVersion ?? '' }
-  const missing = Object.entries(all).filter(([name]) => !fs.existsSync(path.join(directory, name)))
-  writeFlags(directory, Object.fromEntries(missing))
+  const missing: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(all)) {
+    const file = path.join(directory, name)
+    if (value === undefined) removeFile(file)
+    else if (!fs.existsSync(file)) missing[name] = value
+  }
+  writeFlags(directory, missing)
   if (indexFile !== undefined) fs.writeFileSync(indexFile, '')
+  return true
 }
 
 /** The text of a small file; undefined when it does not exist. */

@@ -22,6 +22,7 @@ import {
   writeScript,
 } from './end.js'
 import { readChunk, readLiveState, writeLiveState } from './live-state.js'
+import { changedSince, claimJobDirectory, readPythonTraces } from './python-traces.js'
 import {
   discardJobDirectory,
   makeJobDirectory,
@@ -38,6 +39,8 @@ function exists(file: string): boolean {
 
 /** Everything that is done to disk for jobs and their files, one task per step of a job's way. */
 export const diskTasks = {
+  changedSince,
+  claimJobDirectory,
   commitNewFile,
   copyFile,
   discardJobDirectory,
@@ -55,6 +58,7 @@ export const diskTasks = {
   readLiveState,
   readResults,
   readEnd,
+  readPythonTraces,
   readReturnCode,
   readSmallFile,
   recycleJobDirectory,
