@@ -82,12 +82,15 @@ export async function launchJob(
   }
 }
 
+/** What an older Python server may not have written. */
+const NOTHING_MORE = { submit_params: {}, dependencies_description: null, setup_params: {}, env: [] } as const
+
 /** What the job is to run, as its launch_config says. @throws Error when that is gone */
 export async function readLaunch(job: Job): Promise<SubmitRequest> {
   const text = await disk.readIfThere(job.directory.launchConfig)
   if (!text) throw new Error('its launch_config is gone from the job directory')
   try {
-    return JSON.parse(text) as SubmitRequest
+    return { ...NOTHING_MORE, ...(JSON.parse(text) as SubmitRequest) }
   } catch {
     // V8's message quotes the text, in which there are keys.
     throw new Error('its launch_config in the job directory is not valid JSON')

@@ -1,0 +1,194 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { RunningManager } from '../../src/jobs/manager.js'
+import { silentLogger } from '../../src/lib/log.js'
+import { createHttpClient } from '../../src/staging/node-http-client.js'
+import { openMemoryStore } from '../../src/store/memory-store.js'
+import type { Store } from '../../src/store/store.js'
+import { createFakeScheduler, type FakeScheduler } from '../helpers/fake-scheduler.js'
+import { type JobFilesServer, startJobFilesServer } from '../helpers/job-files-server.js'
+import { startManager, submitRequest } from '../helpers/manager.js'
+import { tempDirectory } from '../helpers/temp-directory.js'
+import { waitFor } from '../helpers/wait-for.js'
+
+// What a Python server leaves is played here by writing its files; test/peers/take-over.test.ts has the real one.
+
+let root: string
+let store: Store
+let scheduler: FakeScheduler
+let galaxy: JobFilesServer
+
+beforeEach(async () => {
+  root = await tempDirectory()
+  store = openMemoryStore()
+  scheduler = createFakeScheduler()
+  galaxy = await startJobFilesServer()
+  galaxy.serve('/galaxy/a.dat', 'content')
+})
+
+const job = (name = ''): string => path.join(root, 'jobs', '7', name)
+const index = (kind: string): string => path.join(root, 'active', `_default_-${kind}-jobs`, '7')
+const flag = (name: string, value: unknown): void => writeFileSync(job(name), JSON.stringify(value))
+
+/** Runs a server until `until` has come true. */
+async function serve<T>(until: (running: RunningManager) => Promise<T>): Promise<T> {
+  const http = createHttpClient({ log: silentLogger, maxSockets: 8 })
+  const running = await startManager(root, scheduler, { store, http })
+  try {
+    await running.load()
+    await running.recover()
+    return await until(running)
+  } finally {
+    await running.close()
+    await http.close()
+  }
+}
+
+const remoteStaging = () => ({
+  setup: [
+    {
+      name: 'a.dat',
+      type: 'input',
+      action: { path: '/a', action_type: 'remote_transfer', url: galaxy.fileUrl('/galaxy/a.dat') },
+    },
+    {
+      name: 'b.dat',
+      type: 'input',
+      action: { path: '/b', action_type: 'remote_transfer', url: galaxy.fileUrl('/galaxy/b.dat') },
+    },
+  ],
+})
+
+/** A clean stop of ours while the second of two inputs is fetched. */
+async function stopInStageIn(): Promise<void> {
+  galaxy.plan = (request) => (request.path === '/galaxy/b.dat' ? { kind: 'hang', after: -1 } : undefined)
+  await serve(async ({ manager, context }) => {
+    await manager.setup({ jobId: '7', toolId: 'cat1', toolVersion: undefined })
+    await manager.submit('7', submitRequest('true', { remote_staging: remoteStaging() }))
+    await waitFor(() => context.jobs.get('7')?.progress?.filesDone === 1, { what: 'first input' })
+  })
+  galaxy.plan = () => undefined
+  galaxy.serve('/galaxy/b.dat', 'more')
+}
+
+const status = (): Promise<unknown> => serve(async ({ manager }) => (await manager.status('7')).status)
+const launched = (): Promise<string> =>
+  serve(({ context }) => waitFor(() => context.jobs.get('7')?.externalId, { what: 'launch' }))
+
+describe('a job that we left in stage-in', () => {
+  beforeEach(stopInStageIn)
+
+  it('stands in the index of that phase alone, without a flag that says more', () => {
+    expect(existsSync(index('preprocessing'))).toBe(true)
+    expect([existsSync(index('active')), existsSync(index('postprocessing'))]).toEqual([false, false])
+    expect(readdirSync(job())).not.toContain('preprocessed')
+    expect(JSON.parse(readFileSync(job('tool_id'), 'utf8'))).toBe('cat1')
+  })
+
+  it('has only those inputs fetched again that were touched', async () => {
+    const gets = (): number => galaxy.log.filter(({ path: asked }) => asked === '/galaxy/a.dat').length
+    await launched()
+    expect(gets()).toBe(1)
+    expect(existsSync(index('preprocessing'))).toBe(false)
+  })
+
+  it('has an input fetched again over which a Python server was killed', async () => {
+    // Not within the same tick of the file system's clock.
+    const { atMs } = (await store.get<{ atMs: number }>('parked/_default_')) ?? { atMs: 0 }
+    await waitFor(() => Date.now() > atMs + 20, { what: 'tick' })
+    writeFileSync(job('inputs/a.dat'), 'con')
+    await launched()
+    expect(readFileSync(job('inputs/a.dat'), 'utf8')).toBe('content')
+  })
+
+  const moved = (to?: string): void => {
+    rmSync(index('preprocessing'))
+    if (to !== undefined) writeFileSync(index(to), '')
+  }
+
+  it('is over as the Python server has ended it', async () => {
+    moved()
+    flag('preprocessed', true)
+    flag('final_status', 'complete')
+    expect(await status()).toBe('complete')
+    expect(scheduler.submitted).toEqual([])
+  })
+
+  it.each(['cancelled', 'failed'])('is %s when the Python server says so', async (final) => {
+    moved()
+    if (final === 'failed') flag('preprocessing_failed', true)
+    else flag('final_status', final)
+    expect(await status()).toBe(final)
+    expect(scheduler.submitted).toEqual([])
+  })
+
+  it('is launched when it only waits in the Python server’s queue', async () => {
+    moved('active')
+    flag('preprocessed', true)
+    writeFileSync(job('command_line'), job('command.sh'))
+    await launched()
+    expect(scheduler.submitted).toHaveLength(1)
+    expect(existsSync(job('command_line'))).toBe(false)
+  })
+
+  it('is watched when the Python server has handed it to a cluster', async () => {
+    moved('active')
+    flag('preprocessed', true)
+    flag('external_id', '4711')
+    scheduler.known.set('7', '4711')
+    scheduler.reports.set('4711', { state: 'running' })
+    expect(await launched()).toBe('4711')
+    expect(scheduler.submitted).toEqual([])
+  })
+
+  it.each([
+    { end: 'complete', code: '0\n' },
+    { end: 'lost', code: undefined },
+  ])('is $end when the Python server has run it here, with return code $code', async ({ end, code }) => {
+    moved('active')
+    flag('preprocessed', true)
+    if (code !== undefined) writeFileSync(job('return_code'), code)
+    expect(await status()).toBe(end)
+    expect(scheduler.submitted).toEqual([])
+    expect(existsSync(index('active'))).toBe(false)
+  })
+})
+
+describe('a job of a Python server', () => {
+  beforeEach(async () => {
+    await serve(async () => {})
+    mkdirSync(job('metadata'), { recursive: true })
+    for (const name of ['inputs', 'outputs', 'working']) mkdirSync(job(name))
+    flag('launch_config', { command_line: 'true', remote_staging: { setup: [remoteStaging().setup[0]] } })
+    flag('tool_id', 'cat1')
+  })
+
+  it('is gone on with in stage-in, and becomes one of ours', async () => {
+    writeFileSync(index('preprocessing'), '')
+    await launched()
+    expect(readFileSync(job('inputs/a.dat'), 'utf8')).toBe('content')
+    expect(JSON.parse(readFileSync(job('.magnetar-job'), 'utf8'))).toMatchObject({ toolId: 'cat1' })
+    expect(existsSync(index('preprocessing'))).toBe(false)
+  })
+
+  it('is over when it has nothing to deliver', async () => {
+    flag('preprocessed', true)
+    flag('final_status', 'failed')
+    writeFileSync(index('postprocessing'), '')
+    expect(await status()).toBe('failed')
+    expect(existsSync(index('postprocessing'))).toBe(false)
+  })
+
+  it('is left alone when it was handed over, or has no launch_config that can be read', async () => {
+    flag('preprocessed', true)
+    writeFileSync(index('active'), '')
+    await serve(async ({ context }) => expect(context.jobs.size).toBe(0))
+    rmSync(job('preprocessed'))
+    writeFileSync(job('launch_config'), '{"command')
+    writeFileSync(index('preprocessing'), '')
+    await serve(async ({ context }) => expect(context.jobs.size).toBe(0))
+    expect([existsSync(index('active')), existsSync(index('preprocessing'))]).toEqual([true, true])
+    expect(existsSync(job('.magnetar-job'))).toBe(false)
+  })
+})
