@@ -9,6 +9,7 @@ import type { TransferQueue } from '../staging/transfer-queue.js'
 import type { Store } from '../store/store.js'
 import { type JobDirectory, jobDirectory } from './directory.js'
 import type { JobEnd, JobRecord } from './record.js'
+import type { RetryLog } from './retry-log.js'
 import type { ScriptEvents } from './script-events.js'
 import type { TransferProgress } from './transfer-progress.js'
 import { nextStatus } from './transitions.js'
@@ -57,6 +58,8 @@ export interface ManagerContext {
   readonly store: Store
   readonly transfers: TransferQueue
   readonly http: HttpClient
+  /** Says that transfers are tried again. */
+  readonly retries: RetryLog
   readonly events: ScriptEvents
   readonly trash: Trash
   /** undefined: the index files of the Python server are not kept (`persistence_directory: __none__`). */

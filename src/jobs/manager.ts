@@ -14,6 +14,7 @@ import { askSoon, noteEnded, noteReport, noteStarted } from './judge.js'
 import { createLaunchQueue } from './launch-queue.js'
 import { parkJobs } from './park.js'
 import { loadRecords, recoverJobs } from './recover.js'
+import { createRetryLog } from './retry-log.js'
 import { watchScriptEvents } from './script-events.js'
 import { createStagingWork } from './staging-work.js'
 import { takeOver } from './take-over.js'
@@ -73,6 +74,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     store: parts.store,
     transfers: parts.transfers,
     http: parts.http,
+    retries: createRetryLog(log),
     deliver: (job) => staging.deliver(job),
     stopMoving: (job) => staging.stop(job),
     events,

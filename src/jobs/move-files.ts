@@ -6,9 +6,14 @@ import { DEFAULT_RETRIES, type RetryPolicy } from '../staging/retry-policy.js'
 import { TransferError } from '../staging/transfer-error.js'
 import type { Transfer } from '../staging/transfer-queue.js'
 import type { Job, ManagerContext } from './job.js'
-import { createRetryLog } from './retry-log.js'
 import { openTransferNotes, transferName } from './transfer-notes.js'
-import { describeProgress, formatBytes, reportProgress, startProgress } from './transfer-progress.js'
+import {
+  addBytes,
+  describeProgress,
+  formatBytes,
+  reportProgress,
+  startProgress,
+} from './transfer-progress.js'
 
 /** So many files get their names between two turns of others. */
 const NAMED_AT_ONCE = 500
@@ -59,20 +64,18 @@ export async function moveFiles(
   const retries = retryPolicy(
     direction === 'in' ? context.config.stageInRetries : context.config.stageOutRetries,
   )
-  const retryLog = createRetryLog(log)
   let resumed = 0
   const transfers = open.map(({ name, action, local, what, move, onGiveUp }): Transfer => {
     let reason = ''
     return {
       retries,
       async attempt(attemptSignal) {
+        progress.retrying.delete(name)
         const tools: TransferTools = {
           http: context.http,
           log,
           signal: attemptSignal,
-          progress: (bytes) => {
-            progress.bytes += bytes
-          },
+          progress: (bytes) => addBytes(progress, bytes),
           memory: { get: () => notes.text(name), set: (text) => notes.setText(name, text) },
         }
         const moved = await move(action, local, tools).catch((error: unknown) => {
@@ -83,8 +86,20 @@ export async function moveFiles(
         await notes.setDone(name)
         progress.filesDone++
       },
-      onRetry: (_error, delayMs) => retryLog.failed(what, reason, delayMs),
-      ...(onGiveUp ? { onGiveUp } : {}),
+      onRetry(_error, delayMs) {
+        progress.retrying.set(name, Date.now() + delayMs)
+        progress.lastError = `${what}: ${reason}`
+        progress.attemptsFailed++
+        context.retries.failed(job.id, what, reason, delayMs)
+      },
+      ...(onGiveUp
+        ? {
+            onGiveUp(error) {
+              progress.filesFailed++
+              onGiveUp(error)
+            },
+          }
+        : {}),
     }
   })
   try {
@@ -94,7 +109,7 @@ export async function moveFiles(
     job.progress = undefined
   }
   const saved = resumed > 0 ? `, ${formatBytes(resumed)} kept from an earlier attempt` : ''
-  const failed = retryLog.count()
+  const failed = progress.attemptsFailed
   const after = failed > 0 ? `, after ${failed} failed ${failed === 1 ? 'attempt' : 'attempts'}` : ''
   log.info(
     `${direction === 'in' ? 'inputs fetched' : 'outputs delivered'}: ${describeProgress(progress)}${saved}${after}`,

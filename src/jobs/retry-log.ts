@@ -1,11 +1,12 @@
 import type { Logger } from '../lib/log.js'
 
-/** Says which transfers of a job failed and are tried again, in few lines: a Galaxy that is away fails all files of a job, for hours. */
+/**
+ * Says which transfers failed and are tried again, in few lines: a Galaxy that is away fails all files of all jobs, for hours. One for
+ * all jobs of a manager.
+ */
 export interface RetryLog {
-  /** `what` failed because of `reason` and is tried again in `delayMs`. */
-  failed(what: string, reason: string, delayMs: number): void
-  /** Failed attempts so far. */
-  count(): number
+  /** `what` of a job failed because of `reason` and is tried again in `delayMs`. */
+  failed(jobId: string, what: string, reason: string, delayMs: number): void
 }
 
 /** So long the same reason is not said again; each time twice as long. */
@@ -23,29 +24,37 @@ interface Said {
 
 export function createRetryLog(log: Logger): RetryLog {
   const reasons = new Map<string, Said>()
-  let failures = 0
+
+  function keyOf(reason: string, nowMs: number): string {
+    // Every file has an address of its own.
+    const key = reason.replace(/\bhttps?:\/\/\S+/g, 'URL')
+    if (reasons.size >= MAX_REASONS && !reasons.has(key)) {
+      for (const [other, { atMs, quietMs }] of reasons) if (nowMs - atMs > 2 * quietMs) reasons.delete(other)
+    }
+    return reasons.size < MAX_REASONS || reasons.has(key) ? key : 'others'
+  }
+
   return {
-    failed(what, reason, delayMs) {
-      failures++
-      const key = reasons.size < MAX_REASONS || reasons.has(reason) ? reason : 'others'
-      const words = `${what}: ${reason}; trying again in ${(delayMs / 1000).toFixed(0)} s`
+    failed(jobId, what, reason, delayMs) {
       const nowMs = Date.now()
+      const key = keyOf(reason, nowMs)
+      const words = `${what}: ${reason}; trying again in ${(delayMs / 1000).toFixed(0)} s`
       const said = reasons.get(key)
       if (said === undefined) {
         reasons.set(key, { atMs: nowMs, quietMs: QUIET_MS, unsaid: 0 })
-        log.warn(words)
+        log.warn({ job: jobId }, words)
       } else if (nowMs - said.atMs < said.quietMs) {
         said.unsaid++
-        log.debug(words)
+        log.debug({ job: jobId }, words)
       } else {
-        log.warn(
-          said.unsaid === 0 ? words : `${words} (and ${said.unsaid} more like it since it was last said)`,
-        )
+        const more = said.unsaid === 0 ? '' : ` (and ${said.unsaid} more like it since it was last said)`
+        log.warn({ job: jobId }, `${words}${more}`)
+        // What was quiet for long begins anew.
+        const isOld = nowMs - said.atMs > 4 * said.quietMs
+        said.quietMs = isOld ? QUIET_MS : Math.min(said.quietMs * 2, QUIET_MAX_MS)
         said.atMs = nowMs
-        said.quietMs = Math.min(said.quietMs * 2, QUIET_MAX_MS)
         said.unsaid = 0
       }
     },
-    count: () => failures,
   }
 }

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { errnoOf } from '../lib/errors.js'
+import type { Logger } from '../lib/log.js'
 import { findAction } from '../staging/actions/index.js'
 import type { PlannedOutput } from '../staging/output-plan.js'
 import { TransferError } from '../staging/transfer-error.js'
@@ -23,14 +24,19 @@ export async function stageOut(
   const delivery = await plan(job, signal)
   for (const warning of delivery.warnings) context.log.warn({ job: job.id }, warning)
   const failures = [...delivery.failures]
+  const log = createGiveUpLog(context.log.child({ job: job.id }))
   const files: FileToMove[] = []
   for (const page of delivery.pages) {
     // Other jobs have their turn in between.
     await nextTurn()
     for (const output of JSON.parse(page) as PlannedOutput[])
-      files.push(...fileToMove(context, job, output, failures))
+      files.push(...fileToMove(job, output, failures, log))
   }
-  await moveFiles(context, job, 'out', files, signal)
+  try {
+    await moveFiles(context, job, 'out', files, signal)
+  } finally {
+    log.close()
+  }
   if (failures.length === 0) return undefined
   const more = failures.length > SHOWN_FAILURES ? [`and ${failures.length - SHOWN_FAILURES} more`] : []
   return [
@@ -61,16 +67,29 @@ function rejected(signal: AbortSignal, ignore: AbortSignal): Promise<never> {
   })
 }
 
-function fileToMove(
-  context: ManagerContext,
-  job: Job,
-  output: PlannedOutput,
-  failures: string[],
-): FileToMove[] {
+interface GiveUpLog {
+  say(level: 'warn' | 'error', line: string): void
+  close(): void
+}
+
+/** The first few lines; of ten thousand more only how many there are. */
+function createGiveUpLog(log: Logger): GiveUpLog {
+  let lines = 0
+  return {
+    say(level, line) {
+      if (++lines <= SHOWN_FAILURES) log[level](line)
+    },
+    close() {
+      if (lines > SHOWN_FAILURES) log.warn(`${lines - SHOWN_FAILURES} more files were not delivered`)
+    },
+  }
+}
+
+function fileToMove(job: Job, output: PlannedOutput, failures: string[], log: GiveUpLog): FileToMove[] {
   const what = `${output.type} ${output.name}`
   const giveUp = (error: unknown): void => {
     const forgiven = isForgiven(output, error)
-    context.log.child({ job: job.id })[forgiven ? 'warn' : 'error'](`not delivered: ${reasonOf(what, error)}`)
+    log.say(forgiven ? 'warn' : 'error', `not delivered: ${reasonOf(what, error)}`)
     if (!forgiven) failures.push(reasonOf(what, error))
   }
   try {

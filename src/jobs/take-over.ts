@@ -19,7 +19,7 @@ import { type IndexKind, type Parked, parkedKey } from './park.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
 import { wantsStageIn } from './stage-in.js'
 import { distrustInputs } from './stage-in-again.js'
-import { wantsStageOut } from './stage-out.js'
+import { wantsStageOut } from './wants-stage-out.js'
 
 /**
  * Takes over from a Python server, which may have gone on with the jobs that we left it (see park) and has jobs of its own. Call
