@@ -98,4 +98,4 @@ it('stages twenty jobs of fifty files at once with few connections, descriptors 
   )
   expect(after.peakMib).toBeLessThan(MOST_MIB)
   await server.stop()
-}, 60_000)
+}, 120_000)
