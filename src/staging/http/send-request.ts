@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { errnoOf } from '../../lib/errors.js'
 import { TransferError } from '../transfer-error.js'
+import type { RecyclingReadable } from './file-stream.js'
 import { type Timeouts, watchConnection } from './watch-connection.js'
 
 /** One request to one host, without redirects. */
@@ -112,7 +113,7 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
 
 function sendBody(
   request: http.ClientRequest,
-  body: Readable | Buffer | undefined,
+  body: RecyclingReadable | Buffer | undefined,
   fail: (why: unknown) => void,
 ): void {
   if (body === undefined || Buffer.isBuffer(body)) {
@@ -121,7 +122,7 @@ function sendBody(
   }
   body.on('error', fail)
   body.on('data', (piece: Buffer) => {
-    if (!request.write(piece)) body.pause()
+    if (!request.write(piece, () => body.recycle?.(piece))) body.pause()
   })
   request.on('drain', () => body.resume())
   body.on('end', () => request.end())
