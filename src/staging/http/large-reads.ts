@@ -1,14 +1,14 @@
 import http from 'node:http'
 import net from 'node:net'
 
-const READ_BYTES = 1024 * 1024
+const READ_BYTES = 512 * 1024
 
 /** Memory that is written over by the next read. */
 const readBuffers = new WeakSet<ArrayBufferLike>()
 let parserCopies = true
 
 /**
- * Plain connections that read up to 1 MiB at a time, always into the same memory, instead of Node's 64 KiB, each of them an allocation of
+ * Plain connections that read up to 512 KiB at a time, always into the same memory, instead of Node's 64 KiB, each of them an allocation of
  * its own: a download takes half the processor time (docs/decisions/0010).
  */
 export class LargeReadsAgent extends http.Agent {

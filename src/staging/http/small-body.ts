@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { countBodyBytes } from '../../lib/minor-gc.js'
 import { SHARED_BUFFER_BYTES, takeSharedBuffer } from '../../lib/shared-buffer.js'
 import { isOverwritten } from './large-reads.js'
 
@@ -39,6 +40,7 @@ export function readSmallBody(body: Readable, bytes: number): Promise<Uint8Array
       // More than was announced: the count is wrong then.
       content.set(chunk.subarray(0, Math.max(0, bytes - have)), Math.min(have, bytes))
       have += chunk.length
+      countBodyBytes(chunk.length)
     })
     body.on('end', () => {
       body.off('close', fail)
