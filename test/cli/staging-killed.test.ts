@@ -30,7 +30,9 @@ const MIB = 1024 * 1024
 const HELD_BYTES = MIB / 2
 const END_BYTES = 64 * 1024
 const LARGE = 5 * MIB
-const MEDIUM = 900_000
+const MEDIUM = 2_000_000
+/** The largest that is held until it is whole. */
+const HELD_WHOLE = MIB
 const SMALL = 10_000
 
 let directory: string
@@ -208,6 +210,20 @@ describe.each(HTTP_ACTIONS)('a server that is killed while it fetches inputs: %s
     const after = requestsFor(medium?.path ?? '', requestsBefore)
     expect(after.map(({ range }) => range)).toEqual([undefined, `bytes=${kept}-`])
     expect(after[1]?.sentBytes).toBe(MEDIUM - kept)
+  })
+
+  it('in the middle of a file that is held until it is whole: it comes once more', async () => {
+    const job = makeJob(action, [SMALL, HELD_WHOLE])
+    const [, held] = job.inputs
+    hangAt(held?.path ?? '', 'GET', 700_000)
+    const { requestsBefore } = await killOnce(
+      job,
+      onEvent('request', ({ path: of }) => of === held?.path),
+    )
+    await expectRight(job)
+    const after = requestsFor(held?.path ?? '', requestsBefore)
+    expect(after.map(({ range }) => range)).toEqual([undefined])
+    expect(sum(after, 'sentBytes')).toBe(HELD_WHOLE)
   })
 
   it('during the HEAD that asks how long a file is', async () => {
