@@ -69,13 +69,14 @@ export async function moveFiles(
     let reason = ''
     return {
       retries,
-      async attempt(attemptSignal) {
+      async attempt(attemptSignal, leavePlace) {
         progress.retrying.delete(name)
         const tools: TransferTools = {
           http: context.http,
           log,
           signal: attemptSignal,
           progress: (bytes) => addBytes(progress, bytes),
+          arrived: leavePlace,
           memory: { get: () => notes.text(name), set: (text) => notes.setText(name, text) },
         }
         const moved = await move(action, local, tools).catch((error: unknown) => {

@@ -33,6 +33,8 @@ export interface TransferTools {
   readonly signal: AbortSignal
   /** Bytes that moved since the last call. */
   progress(bytes: number): void
+  /** All of a small file has come, and only the disk has to take it: another transfer may begin meanwhile. */
+  arrived?(): void
   /** What an earlier attempt, perhaps of an earlier process, noted about this transfer (the address of an upload that was begun). */
   readonly memory: {
     get(): string | undefined

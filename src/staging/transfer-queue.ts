@@ -6,8 +6,11 @@ import { TransferError } from './transfer-error.js'
 /** One file to be moved. */
 export interface Transfer {
   readonly retries: RetryPolicy
-  /** One attempt. @throws TransferError; anything else is a mistake of ours and not tried again */
-  attempt(signal: AbortSignal): Promise<void>
+  /**
+   * One attempt. `leavePlace`: what is left to do needs no connection, another transfer may begin.
+   * @throws TransferError; anything else is a mistake of ours and not tried again
+   */
+  attempt(signal: AbortSignal, leavePlace: () => void): Promise<void>
   /** Told before the wait for the next attempt. */
   onRetry?(error: TransferError, delayMs: number): void
   /** It failed for good; the others of the job go on. Without this they end. */
@@ -33,26 +36,33 @@ interface Attempts {
 interface Batch {
   readonly waiting: Attempts[]
   readonly stopping: AbortController
+  /** Places taken, and attempts under way, with a place or without. */
+  places: number
   running: number
   pausing: number
   failure: { readonly error: unknown } | undefined
   readonly done: () => void
 }
 
+/** Attempts of the node that have left their places, and hold files that the disk has not taken yet. */
+const MAX_WITHOUT_PLACE = 32
+
 /** At most `atOnce` transfers for the whole node, `perJob` of each job. */
 export function createTransferQueue(limits: { atOnce: number; perJob: number }): TransferQueue {
   /** Batches with something to start, in the order of their next turn. */
   const turns: Batch[] = []
-  let running = 0
+  let places = 0
+  let withoutPlace = 0
 
   function startMore(): void {
-    while (running < limits.atOnce) {
-      const at = turns.findIndex((batch) => batch.running < limits.perJob)
+    while (places < limits.atOnce) {
+      const at = turns.findIndex((batch) => batch.places < limits.perJob)
       const batch = at < 0 ? undefined : turns.splice(at, 1)[0]
       const next = batch?.waiting.shift()
       if (!batch || !next) return
       if (batch.waiting.length > 0) turns.push(batch)
-      running++
+      places++
+      batch.places++
       batch.running++
       void work(batch, next)
     }
@@ -60,12 +70,24 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
 
   async function work(batch: Batch, attempts: Attempts): Promise<void> {
     let failure: { readonly error: unknown } | undefined
+    let hasPlace = true
+    const leavePlace = (): void => {
+      if (!hasPlace || withoutPlace >= MAX_WITHOUT_PLACE) return
+      hasPlace = false
+      withoutPlace++
+      places--
+      batch.places--
+      startMore()
+    }
     try {
-      await attempts.transfer.attempt(batch.stopping.signal)
+      await attempts.transfer.attempt(batch.stopping.signal, leavePlace)
     } catch (error) {
       failure = { error }
     }
-    running--
+    if (hasPlace) {
+      places--
+      batch.places--
+    } else withoutPlace--
     batch.running--
     if (failure && !batch.stopping.signal.aborted) again(batch, attempts, failure.error)
     settle(batch)
@@ -121,6 +143,7 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
       const batch: Batch = {
         waiting: transfers.map((transfer) => ({ transfer, failed: 0, failingSinceMs: 0 })),
         stopping: newController(),
+        places: 0,
         running: 0,
         pausing: 0,
         failure: undefined,

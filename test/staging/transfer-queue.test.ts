@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { DEFAULT_RETRIES, type RetryPolicy, retryDelayMs } from '../../src/staging/retry-policy.js'
 import { TransferError } from '../../src/staging/transfer-error.js'
 import { createTransferQueue, type Transfer } from '../../src/staging/transfer-queue.js'
+import { waitFor } from '../helpers/wait-for.js'
 
 const quick: RetryPolicy = {
   maxRetries: 3,
@@ -66,6 +67,33 @@ describe('the queue of transfers', () => {
     await oneDone
     cancel.abort(new Error('cancelled'))
     expect(await manyDone).toMatchObject({ message: 'cancelled' })
+  })
+
+  it('lets others begin while the disk has not taken what arrived, but not without a limit', async () => {
+    const queue = createTransferQueue({ atOnce: 2, perJob: 1 })
+    let begun = 0
+    let stored = (): void => {}
+    const storing = new Promise<void>((done) => {
+      stored = done
+    })
+    const transfers = Array.from({ length: 50 }, () => ({
+      retries: quick,
+      attempt: async (_signal: AbortSignal, leavePlace: () => void) => {
+        begun++
+        leavePlace()
+        leavePlace()
+        await storing
+      },
+    }))
+    let isOver = false
+    const running = queue.run(transfers, new AbortController().signal).then(() => {
+      isOver = true
+    })
+    await waitFor(() => begun === 33, { what: '32 that wait for the disk, and one that holds its place' })
+    expect(isOver).toBe(false)
+    stored()
+    await running
+    expect(begun).toBe(50)
   })
 
   it('tries a transient failure again without holding a place meanwhile', async () => {

@@ -24,7 +24,7 @@ import { BodyCut, readSmallBody, SMALL_BODY_BYTES } from './small-body.js'
 import { storeSmall } from './store-small.js'
 import { contentLengthOf, parseUnsatisfied, partName, type Version, versionOf } from './version.js'
 
-/** What arrived of a file of at most so many bytes, when it was cut off, is not worth a place on disk. */
+/** What arrived of a file of at most so many bytes, when it was cut off, is not worth a place on disk; and many may wait for the disk. */
 const FORGOTTEN_BYTES = 64 * 1024
 
 /** Of two downloads of one file the second waits: they would write to one part. */
@@ -152,6 +152,7 @@ async function takeSmall(run: Run, answer: HttpAnswer, bytes: number): Promise<T
     return doubt(run)
   }
   await discardPart(run)
+  if (bytes <= FORGOTTEN_BYTES) run.tools.arrived?.()
   await storeSmall(run.to, content)
   giveBackBuffer(content)
   run.tools.progress(bytes)
