@@ -1,4 +1,4 @@
-import { type ActionMapper, nodeMovesOutputs } from './action-mapper.js'
+import type { ActionMapper } from './action-mapper.js'
 import { makeCollectorMatcher, type NameMatcher } from './collectors.js'
 import { filesByDirectory } from './files-by-directory.js'
 import { type RealizedFile, readGalaxyJson } from './galaxy-json.js'
@@ -6,7 +6,7 @@ import { createPlan, type OutputPlan, type OutputType, type PlanBuilder } from '
 import { baseName, dirName, joinPath } from './posix-path.js'
 import { compilePythonRegex, limitMatching } from './python-regex.js'
 import { PythonRegexError } from './regex/error.js'
-import type { ClientOutputs, RemoteStaging } from './remote-staging.js'
+import type { ClientOutputs } from './remote-staging.js'
 import { planWorkDirOutputs } from './work-dir-outputs.js'
 
 /** Where Pulsar's clients let a tool's version be written to, in the outputs directory. */
@@ -55,24 +55,6 @@ export function planOutputs(sources: OutputSources, limitMs = limitFor(sources))
 function limitFor({ listings, clientOutputs }: OutputSources): number {
   const lists = [...Object.values(listings), clientOutputs.workDirOutputs, clientOutputs.outputFiles]
   return Math.round(LIMIT_MS + LIMIT_MS_PER_FILE * lists.reduce((sum, list) => sum + list.length, 0))
-}
-
-/**
- * The patterns of a job that cannot be used, each with the reason: known before it runs, when its outputs cannot be collected.
- * Those of a job whose client collects by itself do not matter.
- */
-export function findUnusablePatterns(staging: RemoteStaging): readonly string[] {
-  const { mapper, clientOutputs } = staging
-  if (!mapper || !nodeMovesOutputs(mapper)) return []
-  const plan = createPlan(mapper)
-  const rules = mapper.paths.flatMap(({ rule }) => (rule?.matchType === 'regex' ? [rule.path] : []))
-  const patterns = [
-    ...clientOutputs.collectors.map((each) => each.pattern),
-    ...clientOutputs.dynamicOutputs,
-    ...rules,
-  ]
-  for (const pattern of patterns) tryPatterns(plan, () => compilePythonRegex(pattern), pattern)
-  return plan.result().failures
 }
 
 function planOutputFiles(plan: PlanBuilder, files: readonly string[], listing: readonly string[]): void {

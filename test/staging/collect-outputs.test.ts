@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findUnusablePatterns, type OutputListings, planOutputs } from '../../src/staging/collect-outputs.js'
+import { type OutputListings, planOutputs } from '../../src/staging/collect-outputs.js'
 import type { OutputPlan } from '../../src/staging/output-plan.js'
 import { parseRemoteStaging } from '../../src/staging/remote-staging.js'
 
@@ -281,23 +281,6 @@ describe('a collection that cannot succeed', () => {
     expect(found.failures).toEqual([
       expect.stringMatching(/^matching "\(a\+\)\+b" with "a+" took more than 0.05 s$/),
     ])
-  })
-
-  it('is known before the job runs, when this node would collect', () => {
-    const staging = (default_action: string) =>
-      parseRemoteStaging({
-        action_mapper: {
-          default_action,
-          paths: [{ path: '[', match_type: 'regex', action: default_action }],
-        },
-        client_outputs: { dynamic_outputs: ['a', '*'] },
-      })
-    expect(findUnusablePatterns(staging('transfer'))).toEqual([])
-    expect(findUnusablePatterns(staging('remote_transfer'))).toEqual([
-      'the pattern "*" cannot be used: nothing to repeat at position 0',
-      'the pattern "[" cannot be used: unterminated character set at position 0',
-    ])
-    expect(findUnusablePatterns(parseRemoteStaging({}))).toEqual([])
   })
 })
 
