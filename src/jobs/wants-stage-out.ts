@@ -1,5 +1,4 @@
-/** The client's own work, or nobody's. */
-const NOT_OURS: ReadonlySet<unknown> = new Set(['none', 'transfer', 'copy', 'rewrite'])
+import { movesByNode } from '../staging/action-mapper.js'
 
 interface Staging {
   readonly client_outputs?: unknown
@@ -9,13 +8,10 @@ interface Staging {
   } | null
 }
 
-/** Whether this node may have to deliver outputs of the job: some action of its mapper is not the client's. */
+/** Whether this node may have to deliver outputs of the job: some action of its mapper is neither the client's nor nobody's. */
 export function wantsStageOut(remoteStaging: unknown): boolean {
   const { action_mapper: mapper, client_outputs: outputs } = (remoteStaging ?? {}) as Staging
   if (!mapper || !outputs) return false
-  const actions = [
-    mapper.default_action ?? 'transfer',
-    ...(mapper.paths ?? []).map((each) => each.action ?? 'transfer'),
-  ]
-  return actions.some((action) => !NOT_OURS.has(action))
+  const actions = [mapper.default_action, ...(mapper.paths ?? []).map(({ action }) => action)]
+  return actions.some((action) => movesByNode(String(action ?? 'transfer')))
 }

@@ -75,11 +75,6 @@ export interface ActionMapper {
   readonly paths: readonly PathMapper[]
 }
 
-/** Whether some output may have to be moved by this node; if not, nothing needs to be collected here. */
-export function nodeMovesOutputs(mapper: ActionMapper): boolean {
-  return [mapper.defaultAction, ...mapper.paths.map((each) => each.action)].some(movesByNode)
-}
-
 /** Whether files with this action are this node's to move, as far as is known of it; not the client's, nor nobody's. */
 export function movesByNode(actionType: string): boolean {
   return !UNMOVED_ACTIONS.includes(actionType)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { type ActionMapper, chooseAction, nodeMovesOutputs } from '../../src/staging/action-mapper.js'
+import { type ActionMapper, chooseAction } from '../../src/staging/action-mapper.js'
 import { jobFileUrl } from '../../src/staging/file-url.js'
 import { parseRemoteStaging } from '../../src/staging/remote-staging.js'
 import { TransferError } from '../../src/staging/transfer-error.js'
@@ -164,18 +164,6 @@ describe('an action is complete', () => {
       files_endpoint: 'https://g.example/f?job_key=SECRET',
     })
     expect(() => chooseAction(mapper, '/\ud800', 'output')).toThrowError(/^its name has characters/)
-  })
-})
-
-describe('whether this node moves outputs', () => {
-  it.each([
-    [{}, false],
-    [{ default_action: 'none', paths: [{ path: '/x', action: 'copy' }] }, false],
-    [{ default_action: 'remote_transfer' }, true],
-    [{ default_action: 'none', paths: [{ path: '/x', action: 'remote_copy' }] }, true],
-    [{ default_action: 'unheard_of' }, true],
-  ])('%j: %j', (wire, moves) => {
-    expect(nodeMovesOutputs(mapperOf(wire))).toBe(moves)
   })
 })
 
