@@ -1,6 +1,7 @@
 import { access, constants, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { NodeConfig } from './config/types.js'
+import type { Dependencies } from './dependencies/dependencies.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
 import { openManager, type RunningManager } from './jobs/manager.js'
 import { startMonitor } from './jobs/monitor.js'
@@ -58,6 +59,8 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     const transfers = createTransferQueue(config.transfers)
     const galaxy = await createLazyHttpClient(config.transfers, log)
     releasers.push(() => galaxy.close())
+    const dependencies = await openDependencies(config, log)
+    releasers.push(() => dependencies?.close())
     const managers: RunningManager[] = []
     for (const manager of config.managers) {
       const opened = await openManager({
@@ -66,6 +69,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
         scheduler: await createScheduler(manager, { log, slurm, hasSlurm }),
         returnCodeWaitMs: isLocal(manager) ? 0 : manager.returnCodeWaitMs,
         metrics: config.jobMetrics,
+        dependencies,
         store,
         transfers,
         http: galaxy,
@@ -111,6 +115,13 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
 async function hasSlurm(): Promise<boolean> {
   const { findProgram } = await import('./lib/find-program.js')
   return (await findProgram('sbatch')) !== undefined
+}
+
+/** Loaded only where requirements are resolved. */
+async function openDependencies(config: NodeConfig, log: Logger): Promise<Dependencies | undefined> {
+  if (config.dependencies === undefined) return undefined
+  const room = await import('./dependencies/dependencies.js')
+  return room.openDependencies(config.dependencies, { log, cwd: process.cwd(), env: process.env })
 }
 
 /** Before anything else is made: a path is what is easiest to get wrong. */

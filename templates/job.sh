@@ -30,7 +30,13 @@ fi
 # The server watches one directory for all jobs; what it misses there it learns from the scheduler, a little later.
 { : > @@STARTED_EVENT@@; } 2>/dev/null
 # The trap leaves no return code: after a signal $? is that of the last command, so whoever waits for this process knows better.
-_magnetar_end() { { : > @@ENDED_EVENT@@; } 2>/dev/null; }
+# Only when what the tool requires could not be provided is it the tool's that never ran.
+_magnetar_providing=
+_magnetar_end() {
+    local _magnetar_status=$?
+    [ -z "$_magnetar_providing" ] || [ "$_magnetar_status" -eq 0 ] || echo "$_magnetar_status" > @@RETURN_CODE@@
+    { : > @@ENDED_EVENT@@; } 2>/dev/null
+}
 trap _magnetar_end EXIT
 
 export GALAXY_SLOTS_CONFIGURED="1"
@@ -123,5 +129,6 @@ if [ "${GALAXY_MEMORY_MB:-0}" -gt 0 ]; then export GALAXY_MEMORY_MB; else unset 
 if [ "${GALAXY_MEMORY_MB_PER_SLOT:-0}" -gt 0 ]; then export GALAXY_MEMORY_MB_PER_SLOT; else unset GALAXY_MEMORY_MB_PER_SLOT; fi 2>>@@JOB@@/metadata/memory_statement.log
 
 @@METRICS_BEFORE@@
+@@PROVIDE@@
 @@COMMAND@@; return_code=$?; echo $return_code > @@RETURN_CODE@@;
 @@METRICS_AFTER@@

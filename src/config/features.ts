@@ -4,8 +4,6 @@ import type { Problems } from './problems.js'
 /** Parts of Pulsar that this release does not have. The sentence follows the keys that ask for it. */
 export const FEATURES = {
   message_queue: 'this release serves REST only: nothing is read from or sent to the message queue',
-  dependencies:
-    'this release resolves no tool dependencies: tools must be on the PATH of the jobs or come in containers',
   object_store: 'this release has no object store: the staging action object_store_copy fails',
   toolbox: 'this release has no toolbox: tools are NOT checked against a white-list',
   user_auth:

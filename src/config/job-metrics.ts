@@ -18,7 +18,7 @@ const CGROUP_VERSIONS = ['auto', '1', '2']
 const YAML_NAME = /\.ya?ml(\.sample)?$/
 
 /** A plugin as it stands in the file. */
-export interface WrittenPlugin {
+interface WrittenPlugin {
   readonly type: string
   readonly options: Readonly<Record<string, string>>
   readonly place: Place
@@ -44,8 +44,12 @@ export async function readJobMetrics(
 }
 
 async function readXmlPlugins(content: string, path: string, problems: Problems): Promise<WrittenPlugin[]> {
-  const { readMetricsXml } = await import('./job-metrics-xml.js')
-  return readMetricsXml(content, path, problems)
+  const { readXmlElements } = await import('./xml-elements.js')
+  return readXmlElements(content, path, problems).map(({ name, attributes, place }) => ({
+    type: name,
+    options: attributes,
+    place,
+  }))
 }
 
 async function readYamlPlugins(content: string, path: string, problems: Problems): Promise<WrittenPlugin[]> {

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { readDependencies } from './dependencies.js'
 import { createFeatureRequests } from './features.js'
 import { readJobMetrics } from './job-metrics.js'
 import { readLogging } from './logging.js'
@@ -71,6 +72,7 @@ export async function loadConfig(options: LoadOptions): Promise<NodeConfig> {
       problems,
       options.signal,
     ),
+    dependencies: await readDependencies(app, { ...options, configDirectory }, problems, features),
     logging: readLogging(ini, app.node('logging'), options, problems),
   }
   problems.throwIfAny()

@@ -12,6 +12,8 @@ export interface NodeConfig {
   readonly managers: readonly ManagerConfig[]
   readonly transfers: TransfersConfig
   readonly jobMetrics: readonly MetricPluginConfig[]
+  /** undefined: requirements of tools are not looked at. */
+  readonly dependencies: DependenciesConfig | undefined
   readonly logging: LoggingConfig
   /** One sentence each, to be logged once at start: unknown keys with the nearest known name, ignored parts. */
   readonly warnings: readonly string[]
@@ -110,4 +112,54 @@ export interface MetricPluginConfig {
   readonly type: 'core' | 'hostname' | 'uname' | 'cpuinfo' | 'meminfo' | 'env' | 'cgroup'
   /** Attributes as written, e.g. uname's args, cgroup's version and params. */
   readonly options: Readonly<Record<string, string>>
+}
+
+/** How the requirements of tools are met. */
+export interface DependenciesConfig {
+  /** Absolute: `tool_dependency_dir`. */
+  readonly baseDirectory: string
+  /** In the order in which they are asked; at least one. */
+  readonly resolvers: readonly ResolverConfig[]
+  /** What becomes of a job when a resolver fails: it fails too, or it runs without what is missing. */
+  readonly onFailure: 'fail' | 'ignore'
+  /**
+   * Options of resolvers that stand at the top of app.yml, by name: `conda_auto_install` counts for every conda resolver that does not
+   * say it itself. A null is kept: it is not the same as unset.
+   */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export interface ResolverConfig {
+  readonly type: ResolverTypeName
+  /** As written: text in XML; in YAML text, number, boolean, null, or a list of them. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly mappings: readonly RequirementMapping[]
+  /** For messages: "/srv/pulsar/etc/dependency_resolvers_conf.xml:3". */
+  readonly place: string
+}
+
+export type ResolverTypeName =
+  | 'conda'
+  | 'galaxy_packages'
+  | 'tool_shed_packages'
+  | 'unlinked_tool_shed_packages'
+  | 'modules'
+  | 'lmod'
+  | 'homebrew'
+  | 'tool_shed_tap'
+
+/** An entry of a mapping file: what Galaxy calls a requirement, and what it is called here. */
+export interface RequirementMapping {
+  readonly from: {
+    readonly name: string
+    /** undefined: any. */
+    readonly version: string | undefined
+    /** Only a requirement without version. */
+    readonly unversioned: boolean
+  }
+  readonly to: {
+    readonly name: string
+    /** undefined: that of the requirement. */
+    readonly version: string | undefined
+  }
 }

@@ -1,3 +1,4 @@
+import type { RequirementMapping } from '../config/types.js'
 import type { Logger } from '../lib/log.js'
 
 /**
@@ -16,23 +17,30 @@ export interface Requirement {
 /** An entry of `installed_tool_dependencies`: what Galaxy's tool shed installed for the tool. */
 export interface InstalledToolDependency {
   readonly name: string
-  readonly version: string
+  /** Environment settings have none. */
+  readonly version: string | undefined
   readonly type: string
   readonly repositoryName: string
   readonly repositoryOwner: string
   readonly changeset: string
 }
 
-/** The job's `dependencies_description` (galaxy.tool_util.deps.dependencies.DependenciesDescription), without duplicates. */
+/**
+ * The job's `dependencies_description` (galaxy.tool_util.deps.dependencies.DependenciesDescription), without duplicates and without
+ * what cannot be resolved. No name, version or URI has control characters; anything else may stand in them.
+ */
 export interface DependenciesDescription {
   readonly requirements: readonly Requirement[]
   readonly installed: readonly InstalledToolDependency[]
 }
 
-/** A resolver as the configuration has it: its type and its own options as text, number, boolean or null. */
+/** A resolver as the configuration has it. */
 export interface ResolverSpec {
   readonly type: string
+  /** Its own options: text in XML; in YAML text, number, boolean, null, or a list of them. options.ts reads them. */
   readonly options: Readonly<Record<string, unknown>>
+  /** Of its mapping files, already read; applyMappings (mapping.ts) applies them. */
+  readonly mappings?: readonly RequirementMapping[]
 }
 
 export interface ResolveRequest {
@@ -48,7 +56,10 @@ export interface ResolveRequest {
 export interface Resolution {
   /** Those of `open` that it satisfies. */
   readonly requirements: readonly Requirement[]
-  /** Lines for the job script, bash; run in order, before the tool's command, in the shell that runs it. */
+  /**
+   * Lines for the job script, bash; run in order, before the tool's command, in the shell that runs it and in the job's working directory.
+   * `set -e` and `set -u` are off there. What cannot do its work says why on standard error and ends the script with `exit 1`.
+   */
   readonly shell: readonly string[]
   /** For people: "conda environment /srv/pulsar/var/deps/_conda/envs/__zlib@1.2.8". */
   readonly what: string
@@ -62,6 +73,8 @@ export interface Resolver {
    * what mends it; a resolver that cannot work finds nothing.
    */
   prepare?(log: Logger, signal: AbortSignal): Promise<void>
+  /** How it could be brought to provide this requirement, of which it found nothing: one sentence for the log, with its full stop. */
+  advise?(requirement: Requirement): string | undefined
   /**
    * Finds or makes what satisfies requirements; nothing found: an empty list. Called by many jobs at once.
    * @throws MagnetarError when something was asked for and went wrong (conda's own message): the job fails with it

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { ManagerConfig, MetricPluginConfig } from '../config/types.js'
+import type { Dependencies } from '../dependencies/dependencies.js'
 import type { KeyedLock } from '../lib/keyed-lock.js'
 import type { Logger } from '../lib/log.js'
 import type { Recent } from '../lib/recent.js'
@@ -37,6 +38,8 @@ export interface Job {
   end: JobEnd | undefined
   /** Ends its transfers. */
   moving: AbortController | undefined
+  /** Ends the search for what its tool requires. */
+  providing: AbortController | undefined
   progress: TransferProgress | undefined
   /** When its state was last learned or asked for. */
   newsAtMs: number
@@ -55,6 +58,8 @@ export interface ManagerContext {
   /** How long a return code may lag behind the scheduler's word; 0 where both are on this host. */
   readonly returnCodeWaitMs: number
   readonly metrics: readonly MetricPluginConfig[]
+  /** undefined: what tools require is not looked at. */
+  readonly dependencies: Dependencies | undefined
   readonly store: Store
   readonly transfers: TransferQueue
   readonly http: HttpClient
@@ -75,7 +80,7 @@ export interface ManagerContext {
   readonly signal: AbortSignal
   /** Starts to deliver the outputs of a job that has run. */
   deliver(job: Job): void
-  /** Ends the transfers of a job that was cancelled. */
+  /** Ends the transfers of a job that was cancelled, and the search for what its tool requires. */
   stopMoving(job: Job): void
   nextSequence(): number
   /** Called after each change of status, by `changeStatus` alone. */
@@ -108,6 +113,7 @@ export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
     stagesOut: record.stagesOut ?? false,
     end: record.end,
     moving: undefined,
+    providing: undefined,
     progress: undefined,
     newsAtMs: Date.now(),
     announcedAtMs: undefined,

@@ -1,7 +1,8 @@
 import { createLimit } from '../lib/limit.js'
 import { pause } from '../lib/timing.js'
 import type { Job, ManagerContext } from './job.js'
-import { launchJob } from './launch.js'
+import { abandonLaunch, launchJob } from './launch.js'
+import { provideRequirements } from './requirements.js'
 import type { SubmitRequest } from './types.js'
 
 /** Launches (script written, job handed over) under way at once. */
@@ -21,14 +22,29 @@ export interface LaunchQueue {
 export function createLaunchQueue(context: ManagerContext): LaunchQueue {
   const limit = createLimit(AT_ONCE)
   const launches = new Set<Promise<void>>()
+  /** Jobs whose requirements are being provided: they hold no place, and nobody waits for them. */
+  const preparing = new Set<Promise<void>>()
+
+  function enter(job: Job, request: SubmitRequest | undefined, environment?: readonly string[]): void {
+    // Requests can be megabytes: those of a long queue are read again from the disk.
+    const held = launches.size + preparing.size < CROWDED ? request : undefined
+    const launching = limit(async () => {
+      const first = await launchJob(context, job, { request: held, environment })
+      if (first) note(preparing, prepare(job, held, first.requires))
+    })
+    note(launches, launching)
+  }
+
+  async function prepare(job: Job, request: SubmitRequest | undefined, description: unknown): Promise<void> {
+    try {
+      enter(job, request, await provideRequirements(context, job, description))
+    } catch (error) {
+      await abandonLaunch(context, job, error)
+    }
+  }
+
   return {
-    add(job, request): void {
-      // Requests can be megabytes: those of a long queue are read again from the disk.
-      const held = launches.size < CROWDED ? request : undefined
-      const launching = limit(() => launchJob(context, job, held))
-      launches.add(launching)
-      void launching.finally(() => launches.delete(launching))
-    },
+    add: (job, request) => enter(job, request),
     async room(): Promise<void> {
       if (launches.size <= CROWDED) return
       const enough = new AbortController()
@@ -39,7 +55,12 @@ export function createLaunchQueue(context: ManagerContext): LaunchQueue {
       enough.abort()
     },
     async settled(): Promise<void> {
-      await Promise.all(launches)
+      while (launches.size + preparing.size > 0) await Promise.all([...launches, ...preparing])
     },
   }
+}
+
+function note(set: Set<Promise<void>>, work: Promise<void>): void {
+  set.add(work)
+  void work.finally(() => set.delete(work))
 }

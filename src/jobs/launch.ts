@@ -6,6 +6,7 @@ import { disk } from './disk/disk.js'
 import { finishJob } from './finish.js'
 import { type Job, type ManagerContext, recordOf } from './job.js'
 import { activeKey } from './record.js'
+import { hasRequirements } from './requirements.js'
 import { buildJobScript } from './script.js'
 import { stopJob } from './stop.js'
 import type { SubmitRequest } from './types.js'
@@ -40,19 +41,31 @@ function jobName(template: string, jobId: string, directory: JobDirectory): stri
   )
 }
 
+/** What a job is launched with. */
+export interface Launch {
+  /** What it is to run; undefined: as its launch_config says. */
+  readonly request: SubmitRequest | undefined
+  /** Shell lines that provide what its tool requires; undefined: nobody has looked yet whether it requires anything. */
+  readonly environment: readonly string[] | undefined
+}
+
 /**
  * Writes the job script and hands it to the scheduler. A scheduler that is down is tried again for as long as it takes;
  * anything else that goes wrong fails the job with its reason. Never rejects.
- * @param launch what the job is to run; undefined: as its launch_config says
+ * @returns the description of requirements, when they are to be provided first: the job is not launched then
  */
 export async function launchJob(
   context: ManagerContext,
   job: Job,
-  launch: SubmitRequest | undefined,
-): Promise<void> {
+  { request, environment }: Launch,
+): Promise<{ readonly requires: unknown } | undefined> {
   const log = context.log.child({ job: job.id })
   try {
-    await writeScript(context, job, launch ?? (await readLaunch(job)))
+    const launch = request ?? (await readLaunch(job))
+    const description = launch.dependencies_description
+    if (environment === undefined && context.dependencies && hasRequirements(description))
+      return { requires: description }
+    await writeScript(context, job, launch, environment ?? [])
     for (let attempt = 0; !context.signal.aborted && !job.stopping; attempt++) {
       try {
         job.externalId = await context.scheduler.submit(submissionOf(context, job), context.signal)
@@ -66,20 +79,31 @@ export async function launchJob(
     }
     if (job.externalId === undefined) {
       if (job.stopping) await context.lock.run(job.id, () => stopJob(context, job))
-      return
+      return undefined
     }
     job.newsAtMs = Date.now()
     log.info({ externalId: job.externalId }, 'launched')
     await context.lock.run(job.id, () => recordLaunch(context, job))
   } catch (error) {
-    if (context.signal.aborted) return
-    const failing = context.lock.run(job.id, () =>
-      failLaunch(context, job, `The job could not be launched: ${messageOf(error)}`),
-    )
-    await failing.catch((problem: unknown) =>
-      log.error(`cannot record that the launch failed (${messageOf(error)}): ${messageOf(problem)}`),
-    )
+    await abandonLaunch(context, job, error)
   }
+  return undefined
+}
+
+/** What kept the job from being launched becomes its reason; a job that was cancelled meanwhile is over. Never rejects. */
+export async function abandonLaunch(context: ManagerContext, job: Job, error: unknown): Promise<void> {
+  if (context.signal.aborted) return
+  const failing = context.lock.run(job.id, () =>
+    job.stopping
+      ? stopJob(context, job)
+      : failLaunch(context, job, `The job could not be launched: ${messageOf(error)}`),
+  )
+  await failing.catch((problem: unknown) =>
+    context.log.error(
+      { job: job.id },
+      `cannot record that the launch failed (${messageOf(error)}): ${messageOf(problem)}`,
+    ),
+  )
 }
 
 /** What an older Python server may not have written. */
@@ -97,12 +121,13 @@ export async function readLaunch(job: Job): Promise<SubmitRequest> {
   }
 }
 
-async function writeScript(context: ManagerContext, job: Job, launch: SubmitRequest): Promise<void> {
+async function writeScript(
+  context: ManagerContext,
+  job: Job,
+  launch: SubmitRequest,
+  environment: readonly string[],
+): Promise<void> {
   const { directory } = job
-  if (hasRequirements(launch.dependencies_description)) {
-    // As where nothing resolves them in the Python server: the job runs, and finds its tools on the PATH or not.
-    context.log.warn({ job: job.id }, 'the tool asks for dependencies, which this release does not resolve')
-  }
   const headers = context.scheduler.headers(submissionOf(context, job), textParams(launch.submit_params))
   const script = buildJobScript({
     directory,
@@ -110,15 +135,11 @@ async function writeScript(context: ManagerContext, job: Job, launch: SubmitRequ
     manager: context.config,
     metrics: context.metrics,
     headers,
+    environment,
     startedEvent: context.events.file('started', job.id),
     endedEvent: context.events.file('ended', job.id),
   })
   await disk.writeScript(directory.script, script)
-}
-
-function hasRequirements(description: unknown): boolean {
-  const { requirements } = (description ?? {}) as { readonly requirements?: unknown }
-  return Array.isArray(requirements) && requirements.length > 0
 }
 
 function textParams(params: Record<string, unknown> | null | undefined): SubmitParams {

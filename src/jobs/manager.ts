@@ -1,4 +1,5 @@
 import type { ManagerConfig, MetricPluginConfig } from '../config/types.js'
+import type { Dependencies } from '../dependencies/dependencies.js'
 import { messageOf } from '../lib/errors.js'
 import { makeDirectories } from '../lib/fs.js'
 import { createKeyedLock } from '../lib/keyed-lock.js'
@@ -27,6 +28,8 @@ export interface ManagerParts {
   readonly scheduler: Scheduler
   readonly returnCodeWaitMs: number
   readonly metrics: readonly MetricPluginConfig[]
+  /** undefined: what tools require is not looked at. */
+  readonly dependencies?: Dependencies | undefined
   readonly store: Store
   readonly transfers: TransferQueue
   readonly http: HttpClient
@@ -71,12 +74,16 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     scheduler,
     returnCodeWaitMs: parts.returnCodeWaitMs,
     metrics: parts.metrics,
+    dependencies: parts.dependencies,
     store: parts.store,
     transfers: parts.transfers,
     http: parts.http,
     retries: createRetryLog(log),
     deliver: (job) => staging.deliver(job),
-    stopMoving: (job) => staging.stop(job),
+    stopMoving(job) {
+      job.providing?.abort(new Error('cancelled'))
+      staging.stop(job)
+    },
     events,
     trash: await openTrash(config.stagingDirectory, config.jobDirectoryMode, log),
     persistenceDirectory: parts.persistenceDirectory ?? undefined,

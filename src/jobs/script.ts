@@ -14,6 +14,8 @@ export interface ScriptParts {
   readonly metrics: readonly MetricPluginConfig[]
   /** Scheduler headers (`#SBATCH …`). */
   readonly headers: readonly string[]
+  /** Shell lines that provide what the tool requires. */
+  readonly environment: readonly string[]
   readonly startedEvent: string
   readonly endedEvent: string
 }
@@ -44,10 +46,24 @@ export function buildJobScript(parts: ScriptParts): string {
     GALAXY_LIB: quoteForShell(galaxyLibrary(manager.galaxyHome)),
     PRESERVE: pythonText(launch.setup_params.preserve_galaxy_python_environment ?? defaultPreserve(launch)),
     METRICS_BEFORE: metrics.before.join('\n'),
+    PROVIDE: provideLines(parts.environment),
     METRICS_AFTER: metrics.after.join('\n'),
     COMMAND: launch.command_line,
   }
   return template.replace(/@@([A-Z_]+)@@/g, (_match, name: string) => values[name] ?? '')
+}
+
+/**
+ * The lines stand in the shell that runs the tool. Environment scripts (env.sh, activate.d) seldom bear `set -eu`; a line that cannot do its
+ * work ends the script, and then the trap leaves its exit code as the tool's.
+ */
+function provideLines(lines: readonly string[]): string {
+  if (lines.length === 0) return ''
+  return [
+    '_magnetar_flags=$-; _magnetar_providing=1; set +eu',
+    ...lines,
+    '_magnetar_providing=; case $_magnetar_flags in *e*) set -e ;; esac; case $_magnetar_flags in *u*) set -u ;; esac',
+  ].join('\n')
 }
 
 /** A missing key means False, a null one None (pulsar/managers/base/directory.py:_job_template_env). */

@@ -132,6 +132,15 @@ export const ERRORS = {
       'A configuration file is written in a way that cannot be edited without risk to what stands in it.',
     fix: 'The message says which line; change the file by hand, or simplify that line and repeat the command.',
   },
+  // Tool dependencies
+  REQUIREMENTS_INVALID: {
+    meaning: 'The requirements that came with a job (dependencies_description) cannot be understood.',
+    fix: 'The message says which entry and what was expected; they are made by Galaxy from the requirements of the tool.',
+  },
+  REQUIREMENTS_FAILED: {
+    meaning: 'A resolver was to provide what a tool requires, and failed.',
+    fix: 'The message has what the resolver said; dependency_failure: ignore in app.yml runs such jobs without.',
+  },
   // Setup
   ANSWER_INVALID: {
     meaning: 'A flag, an environment variable or a key of the answers file has a value that cannot be used.',

@@ -13,7 +13,6 @@ interface Expected {
   warnings: string[]
 }
 
-const DEPENDENCIES = 'set: this release resolves no tool dependencies'
 const QUEUE = 'message_queue_url is set: this release serves REST only'
 const CONDOR = 'this release does not submit to HTCondor'
 const DRMAA = 'this release does not load a DRMAA library'
@@ -24,7 +23,7 @@ const ASSIGN_IDS = 'means the same as galaxy'
 
 function organisation(names: string[], staging: string, persistence: string): Expected {
   const managers = names.map((name) => `${name}:queued_drmaa`)
-  return { managers, staging, persistence, warnings: [DEPENDENCIES, QUEUE, SENTRY, DRMAA] }
+  return { managers, staging, persistence, warnings: [QUEUE, SENTRY, DRMAA] }
 }
 
 const DATA = { staging: '/data/share/staging', persistence: '/data/share/persisted_data' }
@@ -41,46 +40,46 @@ const EXPECTED: Record<string, Expected> = {
     managers: ['_default_:queued_drmaa'],
     staging: '/srv/pulsar/var/jobs',
     persistence: '/srv/pulsar/var/active',
-    warnings: [DEPENDENCIES, DRMAA],
+    warnings: [DRMAA],
   },
   'eu-be01.app.yml': {
     ...DATA,
     managers: ['production', 'test', 'test01', 'benchmarking'].map((name) => `${name}:queued_condor`),
-    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, DEPENDENCIES, QUEUE, CONDOR],
+    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, QUEUE, CONDOR],
   },
   'eu-de03.app.yml': {
     ...DATA,
     managers: MANAGERS_EU,
-    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, DEPENDENCIES, QUEUE, CONDOR],
+    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, QUEUE, CONDOR],
   },
   'eu-generic.app.yml': {
     ...DATA,
     managers: ['benchmarking', 'production', 'test'].map((name) => `${name}:queued_condor`),
-    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, DEPENDENCIES, QUEUE, CONDOR],
+    warnings: [CACHE_PATH, POLLING, ASSIGN_IDS, QUEUE, CONDOR],
   },
   'gtn-2019-rest.app.yml': {
     managers: ['_default_:queued_python'],
     staging: '/mnt/pulsar/staging',
     persistence: '/mnt/pulsar/server/files/persisted_data',
-    warnings: [DEPENDENCIES],
+    warnings: [],
   },
   'gtn-2023.app.yml': {
     managers: ['_default_:queued_python'],
     staging: '/mnt/pulsar/files/staging',
     persistence: '/mnt/pulsar/files/persisted_data',
-    warnings: ['preprocess_action_max_retries', DEPENDENCIES, QUEUE],
+    warnings: ['preprocess_action_max_retries', QUEUE],
   },
   'issue133.app.yml': {
     managers: ['_default_:queued_python'],
     staging: '/cwd/files/staging',
     persistence: '/cwd/files/persisted_data',
-    warnings: [DEPENDENCIES],
+    warnings: [],
   },
   'issue209.app.yml': {
     managers: ['_default_:queued_python'],
     staging: '/tmpdata/pulsar/files/staging',
     persistence: '/tmpdata/pulsar/files/persisted_data',
-    warnings: [DEPENDENCIES],
+    warnings: [],
   },
   'org-bridges2.app.yml': organisation(
     ['bridges', 'vgp_bridges2'],
@@ -106,7 +105,7 @@ const EXPECTED: Record<string, Expected> = {
     managers: ['production:queued_condor', 'test:queued_condor'],
     staging: '/hpc/pulsar/staging',
     persistence: '/var/opt/pulsar/persisted_data',
-    warnings: [POLLING, ASSIGN_IDS, DEPENDENCIES, QUEUE, CONDOR],
+    warnings: [POLLING, ASSIGN_IDS, QUEUE, CONDOR],
   },
 }
 function loadSample(name: string) {

@@ -29,6 +29,7 @@ interface Given {
   /** Done in the job directory before the script runs. */
   before?(job: string): void
   readonly jobId?: string
+  readonly environment?: readonly string[]
 }
 
 /** Writes the script of a job and runs it with bash, as a scheduler would. */
@@ -44,6 +45,7 @@ async function run(given: Given): Promise<Run> {
     manager: managerConfig(staging, given.config),
     metrics: given.metrics ?? [{ type: 'core', options: {} }],
     headers: ['#SBATCH -J x'],
+    environment: given.environment ?? [],
     startedEvent: path.join(staging, 'events', 'started'),
     endedEvent: path.join(staging, 'events', 'ended'),
   })

@@ -3,6 +3,7 @@ import { dependencyOptions } from './dependencies.js'
 import { managerOnlyOptions } from './manager.js'
 import { messagingOptions } from './messaging.js'
 import { nodeOptions } from './node.js'
+import { objectStoreOptions } from './object-store.js'
 import { loggerOptions, serverMainOptions, uwsgiOptions } from './server.js'
 import { sharedOptions } from './shared.js'
 import { transferOptions } from './transfers.js'
@@ -14,6 +15,7 @@ export const appOptions = {
   ...transferOptions,
   ...messagingOptions,
   ...dependencyOptions,
+  ...objectStoreOptions,
 } as const
 
 /** What may stand in a manager. */
@@ -49,8 +51,10 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
   },
   { title: 'Message queue and relay', where: 'At the top of app.yml.', options: messagingOptions },
   {
-    title: 'Tool dependencies and object store',
-    where: 'At the top of app.yml.',
+    title: 'Tool dependencies',
+    where:
+      'At the top of app.yml. [Tool dependencies](dependencies.md) explains them. What begins with the type of a resolver counts for all resolvers of that type that do not say it themselves.',
     options: dependencyOptions,
   },
+  { title: 'Object store', where: 'At the top of app.yml.', options: objectStoreOptions },
 ]

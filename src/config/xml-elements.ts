@@ -1,13 +1,21 @@
 import { createRequire } from 'node:module'
 import type * as Saxes from 'saxes'
-import type { WrittenPlugin } from './job-metrics.js'
-import type { Problems } from './problems.js'
+import type { Place, Problems } from './problems.js'
 
-/** The children of the root element: the name is the plugin, the attributes its options. The root's name is not checked. */
-export function readMetricsXml(content: string, file: string, problems: Problems): WrittenPlugin[] {
+export interface XmlElement {
+  readonly name: string
+  readonly attributes: Readonly<Record<string, string>>
+  readonly place: Place
+}
+
+/**
+ * The children of the root element: Pulsar's plugin files have one for each plugin, its name the type, its attributes the options.
+ * The root's name is not checked (galaxy/util/plugin_config.py). A file that is not well-formed is a problem, and has no children.
+ */
+export function readXmlElements(content: string, file: string, problems: Problems): XmlElement[] {
   const saxes: typeof Saxes = createRequire(import.meta.url)('saxes')
   const parser = new saxes.SaxesParser()
-  const plugins: WrittenPlugin[] = []
+  const elements: XmlElement[] = []
   let depth = 0
   let line = 1
   parser.on('opentagstart', () => {
@@ -15,7 +23,8 @@ export function readMetricsXml(content: string, file: string, problems: Problems
   })
   parser.on('opentag', (tag) => {
     depth += 1
-    if (depth === 2) plugins.push({ type: tag.name, options: { ...tag.attributes }, place: { file, line } })
+    if (depth === 2)
+      elements.push({ name: tag.name, attributes: { ...tag.attributes }, place: { file, line } })
   })
   parser.on('closetag', () => {
     depth -= 1
@@ -32,7 +41,7 @@ export function readMetricsXml(content: string, file: string, problems: Problems
     failed = true
   })
   parser.write(content).close()
-  return failed ? [] : plugins
+  return failed ? [] : elements
 }
 
 /** saxes puts "4:12: " in front. */
