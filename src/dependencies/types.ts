@@ -58,7 +58,8 @@ export interface Resolution {
   readonly requirements: readonly Requirement[]
   /**
    * Lines for the job script, bash; run in order, before the tool's command, in the shell that runs it and in the job's working directory.
-   * `set -e` and `set -u` are off there. What cannot do its work says why on standard error and ends the script with `exit 1`.
+   * `set -e` and `set -u` are off there, and what is set stays so for the tool. What cannot do its work says why on standard error and ends
+   * the script with `exit 1`.
    */
   readonly shell: readonly string[]
   /** For people: "conda environment /srv/pulsar/var/deps/_conda/envs/__zlib@1.2.8". */

@@ -53,17 +53,9 @@ export function buildJobScript(parts: ScriptParts): string {
   return template.replace(/@@([A-Z_]+)@@/g, (_match, name: string) => values[name] ?? '')
 }
 
-/**
- * The lines stand in the shell that runs the tool. Environment scripts (env.sh, activate.d) seldom bear `set -eu`; a line that cannot do its
- * work ends the script, and then the trap leaves its exit code as the tool's.
- */
+/** A line that cannot do its work ends the script, and then the trap leaves its exit code as the tool's. */
 function provideLines(lines: readonly string[]): string {
-  if (lines.length === 0) return ''
-  return [
-    '_magnetar_flags=$-; _magnetar_providing=1; set +eu',
-    ...lines,
-    '_magnetar_providing=; case $_magnetar_flags in *e*) set -e ;; esac; case $_magnetar_flags in *u*) set -u ;; esac',
-  ].join('\n')
+  return lines.length === 0 ? '' : ['_magnetar_providing=1', ...lines, '_magnetar_providing='].join('\n')
 }
 
 /** A missing key means False, a null one None (pulsar/managers/base/directory.py:_job_template_env). */

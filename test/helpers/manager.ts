@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { ManagerConfig } from '../../src/config/types.js'
+import type { Dependencies } from '../../src/dependencies/dependencies.js'
 import { openManager, type RunningManager } from '../../src/jobs/manager.js'
 import type { SubmitRequest } from '../../src/jobs/types.js'
 import { type Logger, silentLogger } from '../../src/lib/log.js'
@@ -58,6 +59,7 @@ export async function startManager(
     config?: Partial<ManagerConfig>
     returnCodeWaitMs?: number
     log?: Logger
+    dependencies?: Dependencies
   } = {},
 ): Promise<RunningManager> {
   return openManager({
@@ -66,6 +68,7 @@ export async function startManager(
     scheduler,
     returnCodeWaitMs: more.returnCodeWaitMs ?? 0,
     metrics: [{ type: 'core', options: {} }],
+    dependencies: more.dependencies,
     store: more.store ?? openMemoryStore(),
     transfers: createTransferQueue({ atOnce: 8, perJob: 4 }),
     http: more.http ?? noHttp,

@@ -341,4 +341,21 @@ describe('the job script', () => {
       expect(ran.file('metadata/__instrument_cgroup__metrics')).toBe('__memory.peak__\n12\n')
     }
   })
+
+  it('runs what provides the requirements in the shell of the tool, which may be strict', async () => {
+    const ran = await run({
+      command: 'set -eu; echo "$FOUND in $PWD"; found; false; echo not here',
+      environment: ['false', 'FOUND="$UNSET"here', 'found() { echo a function; }'],
+    })
+    expect(ran.stdout).toBe(`here in ${ran.job}/working\na function\n`)
+  })
+
+  it('ends with the exit code of what could not be provided, and the tool never runs', async () => {
+    const ran = await run({
+      command: 'echo the tool runs',
+      environment: ['echo "not to be had" >&2; exit 3', 'echo goes on'],
+    })
+    expect(ran).toMatchObject({ code: 3, stdout: '', stderr: 'not to be had\n' })
+    expect(ran.file('return_code')).toBe('3\n')
+  })
 })
