@@ -1,9 +1,18 @@
 /**
  * npm run peers: the real programs that test/peers talks to. Slurm, munge, Supervisor, tmux, OpenSSH and rsync come from Debian (root is
- * needed for that), Pulsar from PyPI into .peers/venv. What is there already is left alone; when all is there, this ends in a moment.
+ * needed for that), Environment Modules and Lmod too, but into .peers/modules; Pulsar from PyPI into .peers/venv. What is there already is left alone; when all is there, this ends in a moment.
  */
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,6 +22,9 @@ const venv = join(root, '.peers', 'venv')
 const stamp = join(venv, 'magnetar-peers')
 /** simple-job-files and tuswsgi: Galaxy's side of pull staging, as Pulsar's tests and Galaxy itself have it. */
 const requirements = ['pulsar-app==0.16.0', 'gunicorn', 'pycurl', 'simple-job-files==0.2.1', 'tuswsgi==0.5.5']
+const modules = join(root, '.peers', 'modules')
+/** Each refuses to be installed beside the other, and changes every login shell: they are unpacked, not installed. */
+const modulePackages = ['environment-modules', 'lmod']
 const commandTimeoutMs = 15 * 60_000
 const programs = [
   { program: 'slurmctld', debian: 'slurm-wlm' },
@@ -30,6 +42,7 @@ try {
   const python = findPython()
   const packages = missingPackages(python)
   if (packages.length > 0) installPackages(packages)
+  unpackModules()
   makeVenv(python ?? findPython())
 } catch (error) {
   console.error(error.message)
@@ -67,6 +80,48 @@ function switchOffSshd() {
   if (!existsSync('/run/systemd/system')) return
   for (const unit of ['ssh.socket', 'ssh.service', 'sshd.service'])
     spawnSync('systemctl', ['disable', '--now', unit], { stdio: 'ignore', timeout: 60_000 })
+}
+
+function unpackModules() {
+  const done = join(modules, 'magnetar-peers')
+  if (existsSync(done)) return
+  if (!onPath('apt-get')) {
+    console.log(`Without apt-get there is no ${modulePackages.join(', no ')}: their tests will be skipped.`)
+    return
+  }
+  console.log(`Unpacking ${modulePackages.join(', ')} into .peers/modules ...`)
+  rmSync(modules, { recursive: true, force: true })
+  mkdirSync(modules, { recursive: true })
+  const failure = `${modulePackages.join(', ')} could not be fetched`
+  const download = ['-qq', 'download', ...modulePackages]
+  // The package lists may be old, or none.
+  if (
+    spawnSync('apt-get', download, { cwd: modules, stdio: 'ignore', timeout: commandTimeoutMs }).status !== 0
+  ) {
+    if (process.getuid?.() === 0) run('apt-get', ['update', '-qq'], 'The package lists could not be updated')
+    run('apt-get', download, failure, modules)
+  }
+  for (const archive of readdirSync(modules).filter((name) => name.endsWith('.deb'))) {
+    const missing = dependsOf(join(modules, archive)).filter((name) => !isInstalled(name))
+    if (missing.length > 0) installPackages(missing)
+    const [name] = archive.split('_')
+    run('dpkg-deb', ['-x', join(modules, archive), join(modules, name)], `${archive} could not be unpacked`)
+  }
+  writeFileSync(done, '')
+}
+
+/** The names in "lua5.3, tcl8.6 (>= 8.6.0), a | b". */
+function dependsOf(archive) {
+  const { stdout } = spawnSync('dpkg-deb', ['-f', archive, 'Depends'], { encoding: 'utf8', timeout: 30_000 })
+  return stdout
+    .split(',')
+    .map((each) => each.trim().split(/[ |(:]/)[0])
+    .filter((name) => name !== '')
+}
+
+function isInstalled(name) {
+  const query = ['-W', '-f', '${db:Status-Status}', name]
+  return spawnSync('dpkg-query', query, { encoding: 'utf8', timeout: 30_000 }).stdout === 'installed'
 }
 
 function makeVenv(python) {
@@ -125,9 +180,10 @@ function onPath(program) {
 }
 
 /** Shows what the command wrote only when it fails. */
-function run(command, args, failure) {
+function run(command, args, failure, cwd = root) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const result = spawnSync(command, args, {
+    cwd,
     env,
     encoding: 'utf8',
     timeout: commandTimeoutMs,

@@ -24,8 +24,7 @@ export interface ModuleSystem {
 export function createModuleResolver(spec: ResolverSpec, system: ModuleSystem): Resolver {
   async function find(requirement: Requirement, signal: AbortSignal): Promise<Resolution[]> {
     const { name, version } = applyMappings(spec.mappings, requirement)
-    // What begins with a dash would be an option of the module command.
-    if (requirement.type !== 'package' || name.startsWith('-')) return []
+    if (requirement.type !== 'package' || !isModule(name) || !isModule(version ?? name)) return []
     const module = await choose(name, version, signal)
     if (module === undefined) return []
     return [{ requirements: [requirement], shell: loadLines(system, module), what: `module ${module}` }]
@@ -60,6 +59,14 @@ export function createModuleResolver(spec: ResolverSpec, system: ModuleSystem): 
         ? `${nameRequirement(requirement)} is found when a module of that name is in ${system.modulePath}, or a mapping file names another.`
         : undefined,
   }
+}
+
+/**
+ * Whether it may be given to a module command: with a dash in front it would be an option, with a slash a file anywhere, and Lmod makes shell
+ * code of what else stands in a name (8.6 runs what is in backticks), without quotes.
+ */
+function isModule(word: string): boolean {
+  return /^[\p{L}\p{N}_.+@][\p{L}\p{N}_.+@:=,/-]*$/u.test(word) && !word.split('/').includes('..')
 }
 
 /** What cannot be loaded stops the job, where the Python server runs the tool without it. */
