@@ -5,7 +5,11 @@ export const serviceQuestions: readonly Question[] = [
     name: 'dependencies',
     message: 'Resolve tool dependencies with Conda?',
     choices: ({ input: { facts } }) => [
-      { value: 'conda', name: 'yes', detail: 'installed when the node first starts, packages when a tool needs them' },
+      {
+        value: 'conda',
+        name: 'yes',
+        detail: 'installed when the node first starts, packages when a tool needs them',
+      },
       {
         value: 'modules',
         name: 'environment modules',

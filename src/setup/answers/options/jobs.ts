@@ -61,7 +61,11 @@ export const jobOptions: readonly SetupOption[] = [
   {
     name: 'dependencies',
     flags: [
-      { flag: '--conda', value: 'conda', description: 'Conda, installed below the prefix when the node first starts' },
+      {
+        flag: '--conda',
+        value: 'conda',
+        description: 'Conda, installed below the prefix when the node first starts',
+      },
       { flag: '--modules', value: 'modules', description: 'environment modules of this machine' },
       { flag: '--no-conda', value: 'none', description: 'none: jobs find what is on the PATH' },
     ],
