@@ -74,7 +74,7 @@ function failed(missing: readonly Requirement[], failures: readonly Failure[]): 
   const fix = first?.error instanceof MagnetarError ? first.error.fix : undefined
   return new MagnetarError(
     'REQUIREMENTS_FAILED',
-    `${listNames(missing)} could not be provided. ${[...reasons].join('\n')}`,
+    `the tool requires ${listNames(missing)}, which could not be provided. ${[...reasons].join('\n')}`,
     { ...(fix === undefined ? {} : { fix }), cause: first?.error },
   )
 }

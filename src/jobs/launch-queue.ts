@@ -2,7 +2,7 @@ import { createLimit } from '../lib/limit.js'
 import { pause } from '../lib/timing.js'
 import type { Job, ManagerContext } from './job.js'
 import { abandonLaunch, launchJob } from './launch.js'
-import { provideRequirements } from './requirements.js'
+import { provideRequirements, requirementsReason } from './requirements.js'
 import type { SubmitRequest } from './types.js'
 
 /** Launches (script written, job handed over) under way at once. */
@@ -39,7 +39,7 @@ export function createLaunchQueue(context: ManagerContext): LaunchQueue {
     try {
       enter(job, request, await provideRequirements(context, job, description))
     } catch (error) {
-      await abandonLaunch(context, job, error)
+      await abandonLaunch(context, job, requirementsReason(error))
     }
   }
 

@@ -85,23 +85,21 @@ export async function launchJob(
     log.info({ externalId: job.externalId }, 'launched')
     await context.lock.run(job.id, () => recordLaunch(context, job))
   } catch (error) {
-    await abandonLaunch(context, job, error)
+    await abandonLaunch(context, job, `The job could not be launched: ${messageOf(error)}`)
   }
   return undefined
 }
 
-/** What kept the job from being launched becomes its reason; a job that was cancelled meanwhile is over. Never rejects. */
-export async function abandonLaunch(context: ManagerContext, job: Job, error: unknown): Promise<void> {
+/** The job fails with what kept it from being launched; one that was cancelled meanwhile is over. Never rejects. */
+export async function abandonLaunch(context: ManagerContext, job: Job, reason: string): Promise<void> {
   if (context.signal.aborted) return
   const failing = context.lock.run(job.id, () =>
-    job.stopping
-      ? stopJob(context, job)
-      : failLaunch(context, job, `The job could not be launched: ${messageOf(error)}`),
+    job.stopping ? stopJob(context, job) : failLaunch(context, job, reason),
   )
   await failing.catch((problem: unknown) =>
     context.log.error(
       { job: job.id },
-      `cannot record that the launch failed (${messageOf(error)}): ${messageOf(problem)}`,
+      `cannot record that the launch failed (${reason}): ${messageOf(problem)}`,
     ),
   )
 }

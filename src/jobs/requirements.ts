@@ -14,7 +14,7 @@ export function hasRequirements(description: unknown): boolean {
 /**
  * The shell lines that provide what the job's tool requires. A cancel ends it. Until then the job is `queued`, and no place in the queue of
  * launches is taken: an environment may take minutes to be made.
- * @throws Error with the reason for the job; the signal's reason
+ * @throws MagnetarError REQUIREMENTS_INVALID, REQUIREMENTS_FAILED; the signal's reason
  */
 export async function provideRequirements(
   context: ManagerContext,
@@ -33,11 +33,14 @@ export async function provideRequirements(
       log: context.log.child({ job: job.id }),
       signal: AbortSignal.any([context.signal, job.providing.signal]),
     })
-  } catch (error) {
-    if (!(error instanceof MagnetarError)) throw error
-    const fix = error.fix === undefined ? '' : ` ${error.fix}`
-    throw new Error(`What the tool requires is not there: ${messageOf(error)}${fix}`, { cause: error })
   } finally {
     job.providing = undefined
   }
+}
+
+/** Why the job failed, when its requirements are the reason. */
+export function requirementsReason(error: unknown): string {
+  const message = messageOf(error).replace(/^t/, 'T')
+  const fix = error instanceof MagnetarError && error.fix !== undefined ? `\n${error.fix}` : ''
+  return `${message}${fix}`
 }

@@ -75,7 +75,7 @@ describe('resolvers', () => {
     expect(log.lines.join('\n')).toContain('warn the dependency resolver conda failed: no channel answers')
     await expect(resolveDependencies([broken, broken, other], jobOf([zlib, bwa]))).rejects.toMatchObject({
       code: 'REQUIREMENTS_FAILED',
-      message: 'bwa 0.7.17 could not be provided. conda: no channel answers',
+      message: 'the tool requires bwa 0.7.17, which could not be provided. conda: no channel answers',
       fix: 'Mend it.',
     })
     const ignoring = jobOf([zlib, bwa], { onFailure: 'ignore' })

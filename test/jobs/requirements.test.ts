@@ -126,12 +126,14 @@ describe('a job whose tool requires something', () => {
     const running = await open(dependencies)
     await submit(running, '7')
     const fix = 'Check conda_ensure_channels.'
-    dependencies.fail(new MagnetarError('REQUIREMENTS_FAILED', 'zlib 1.2.8: no channel has it', { fix }))
+    dependencies.fail(
+      new MagnetarError('REQUIREMENTS_FAILED', 'the tool requires zlib 1.2.8: no channel has it', { fix }),
+    )
     await untilStatus(running, '7', 'failed')
     expect(await running.manager.status('7')).toMatchObject({
       complete: 'true',
       returncode: 1,
-      stderr: `The job could not be launched: What the tool requires is not there: zlib 1.2.8: no channel has it ${fix}\n`,
+      stderr: `The tool requires zlib 1.2.8: no channel has it\n${fix}\n`,
     })
   })
 
