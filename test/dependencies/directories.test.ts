@@ -116,6 +116,29 @@ describe('galaxy_packages', () => {
   })
 })
 
+describe('names that lead elsewhere', () => {
+  it('find nothing, whatever is there', async () => {
+    const place = await tempDirectory()
+    const base = join(place, 'base')
+    for (const outside of ['1', 'x/1', 'x']) await put(join(place, outside, 'env.sh'), '')
+    await put(join(base, 'a', '1', 'env.sh'), '')
+    await put(join(base, 'a', 'b', '1', 'env.sh'), '')
+    const odd = [
+      requirement('..', '1'),
+      requirement('../x', '1'),
+      requirement('.', '1'),
+      requirement('a/b', '1'),
+      requirement('a', '../../x'),
+      requirement('a', 'b/1'),
+    ]
+    for (const each of odd) {
+      expect(await find(galaxyPackagesResolver, base, each)).toBeUndefined()
+      expect(await find(unlinkedToolShedPackagesResolver, base, each)).toBeUndefined()
+    }
+    expect(await find(galaxyPackagesResolver, base, requirement('a', '1'))).toBe('package in a/1')
+  })
+})
+
 describe('tool_shed_packages', () => {
   const entry = {
     name: 'zlib',

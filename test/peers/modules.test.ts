@@ -125,9 +125,9 @@ for (const system of [MODULES, LMOD]) {
       )
       const { output } = await runLines(
         lines.flat(),
-        'echo "$LOADEDMODULES"; zlibber; case $PATH in /bwa/bin:*) echo bwa; esac',
+        'echo "$LOADEDMODULES"; zlibber; case $PATH in /bwa/bin:*) echo bwa;; esac; echo "$MODULEPATH"',
       )
-      expect(output).toBe('zlib/1.2.8:bwa/1\nhere\nbwa\n')
+      expect(output).toBe(`zlib/1.2.8:bwa/1\nhere\nbwa\n${join(other, 'm')}:${join(one, 'm')}\n`)
     })
 
     it('ends a job in which the module cannot be loaded, and says so', async () => {
