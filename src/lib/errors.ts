@@ -83,6 +83,15 @@ export const ERRORS = {
     meaning: 'The manager has a type, job plugin or shell plugin that this release cannot run jobs with.',
     fix: 'Use queued_python, unqueued, slurm, or queued_cli with job_plugin Slurm and shell_plugin LocalShell; queued_drmaa only on a host with Slurm.',
   },
+  // Dependencies of tools
+  DEPENDENCY_FAILED: {
+    meaning: 'What a tool requires could not be found or made.',
+    fix: 'The message names the package and the cause; correct that and run the job again.',
+  },
+  CONDA_UNAVAILABLE: {
+    meaning: 'There is no Conda that works, or it could not be installed.',
+    fix: 'Name one with exec in the resolver file (conda_exec in app.yml), or let the node install one with auto_init.',
+  },
   // The node itself
   DISK_FULL: {
     meaning: 'The file system has no room or no inodes left, or a quota is used up.',

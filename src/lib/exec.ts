@@ -21,6 +21,8 @@ export interface CommandOptions {
   readonly maxOutputBytes?: number
   /** Written to standard input; without it the command reads /dev/null. */
   readonly input?: string
+  /** Open files that the command gets as its descriptors 3, 4, … */
+  readonly passFds?: readonly number[]
 }
 
 export interface CommandResult {
@@ -63,8 +65,9 @@ export function runCommand(
     let child: ChildProcess
     try {
       const stdin = options.input === undefined ? 'ignore' : 'pipe'
-      const { cwd, env, runAs } = options
-      child = spawn(file, args, { detached: true, cwd, env, ...runAs, stdio: [stdin, 'pipe', 'pipe'] })
+      const { cwd, env, runAs, passFds = [] } = options
+      const stdio = [stdin, 'pipe', 'pipe', ...passFds] as const
+      child = spawn(file, args, { detached: true, cwd, env, ...runAs, stdio: [...stdio] })
     } catch (error) {
       return reject(notStarted(file, options.cwd, error))
     }

@@ -1,0 +1,68 @@
+import { MagnetarError } from '../../lib/errors.js'
+import type { Logger } from '../../lib/log.js'
+import { installConda } from './auto-init.js'
+import { type CondaTool, probeConda } from './conda-tool.js'
+import { unlessAborted } from './environment-maker.js'
+import type { CondaSettings } from './settings.js'
+
+/** The conda of a resolver: found, or installed, once. */
+export interface CondaSource {
+  /** @throws MagnetarError CONDA_UNAVAILABLE, for a while without looking again; the signal's reason */
+  find(log: Logger, signal: AbortSignal): Promise<CondaTool>
+}
+
+/** An installation that failed is not tried again for each job. */
+const FAILURE_MEMORY_MS = 60_000
+
+export function createCondaSource(
+  settings: CondaSettings,
+  { probe = probeConda, install = installConda, memoryMs = FAILURE_MEMORY_MS } = {},
+): CondaSource {
+  let finding: Promise<CondaTool> | undefined
+  let waiting = 0
+  let controller = new AbortController()
+
+  async function look(log: Logger, signal: AbortSignal): Promise<CondaTool> {
+    if (settings.autoInit) return install(settings, log, signal)
+    try {
+      return await probe(settings, signal)
+    } catch (error) {
+      if (!(error instanceof MagnetarError)) throw error
+      throw new MagnetarError('CONDA_UNAVAILABLE', error.message, {
+        fix: `Install Conda into ${settings.prefix}, let the node do it with auto_init="true", or name another with exec.`,
+        cause: error,
+      })
+    }
+  }
+
+  function begin(log: Logger): Promise<CondaTool> {
+    controller = new AbortController()
+    const { signal } = controller
+    const begun = look(log, signal)
+    begun.catch(() => {
+      const forget = (): void => {
+        if (finding === begun) finding = undefined
+      }
+      if (signal.aborted) forget()
+      else setTimeout(forget, memoryMs).unref()
+    })
+    return begun
+  }
+
+  return {
+    async find(log, signal) {
+      finding ??= begin(log)
+      const [mine, stop] = [finding, controller]
+      waiting++
+      try {
+        return await unlessAborted(mine, signal)
+      } finally {
+        waiting--
+        // Nobody waits for it any more: at a stop, an installation ends with the server.
+        if (waiting === 0 && signal.aborted) {
+          if (finding === mine && !stop.signal.aborted) stop.abort(signal.reason)
+        }
+      }
+    },
+  }
+}
