@@ -1,6 +1,7 @@
 /**
  * npm run peers: the real programs that test/peers talks to. Slurm, munge, Supervisor, tmux, OpenSSH and rsync come from Debian (root is
- * needed for that), Environment Modules and Lmod too, but into .peers/modules; Pulsar from PyPI into .peers/venv. What is there already is left alone; when all is there, this ends in a moment.
+ * needed for that), Environment Modules and Lmod too, but into .peers/modules; Pulsar and Conda's solver from PyPI into .peers/venv. What is there
+ * already is left alone; when all is there, this ends in a moment.
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -21,7 +22,14 @@ const venv = join(root, '.peers', 'venv')
 /** Written as the last act, so a venv that was cut off is made anew. */
 const stamp = join(venv, 'magnetar-peers')
 /** simple-job-files and tuswsgi: Galaxy's side of pull staging, as Pulsar's tests and Galaxy itself have it. */
-const requirements = ['pulsar-app==0.16.0', 'gunicorn', 'pycurl', 'simple-job-files==0.2.1', 'tuswsgi==0.5.5']
+const requirements = [
+  'pulsar-app==0.16.0',
+  'gunicorn',
+  'pycurl',
+  'simple-job-files==0.2.1',
+  'tuswsgi==0.5.5',
+  'py-rattler==0.28.0',
+]
 const modules = join(root, '.peers', 'modules')
 /** Each refuses to be installed beside the other, and changes every login shell: they are unpacked, not installed. */
 const modulePackages = ['environment-modules', 'lmod']

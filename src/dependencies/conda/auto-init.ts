@@ -1,9 +1,9 @@
-import { access, constants, open, readdir, rm, rmdir } from 'node:fs/promises'
+import { access, constants, open, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { syncDirectory } from '../../lib/atomic-file.js'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import { type FileLock, lockFile } from '../../lib/file-lock.js'
-import { makeDirectories } from '../../lib/fs.js'
+import { listDirectory, makeDirectories } from '../../lib/fs.js'
 import type { Logger } from '../../lib/log.js'
 import { installArguments } from './command-lines.js'
 import { type CondaTool, isAtLeast, probeConda } from './conda-tool.js'
@@ -29,14 +29,11 @@ export async function installConda(
 ): Promise<CondaTool> {
   const { prefix } = settings
   try {
-    if (!(await isThere(markOf(prefix)))) {
-      const there = await probeConda(settings, signal).catch((error: unknown) => {
-        signal.throwIfAborted()
-        return error
-      })
-      if (!(there instanceof Error)) return withCondaBuild(settings, there as CondaTool, log, signal)
-      await checkPlace(settings, there)
-    }
+    const found = await look(settings, signal)
+    // Looked at a second time: it may be in the making just now.
+    if (!(found instanceof Error) && !(await isCutOff(settings)))
+      return await withCondaBuild(settings, found, log, signal)
+    checkExec(settings, found)
     await makeUsableParent(prefix)
     const lock = await lockBeside(prefix, log, signal)
     try {
@@ -50,28 +47,47 @@ export async function installConda(
   }
 }
 
-/** Only this, an absent or empty prefix, and its own conda as the executable: otherwise the result would not be used. */
-async function checkPlace({ prefix, exec }: CondaSettings, why: unknown): Promise<void> {
-  if (exec !== join(prefix, 'bin', 'conda') && exec !== 'conda')
-    throw new MagnetarError(
-      'CONDA_UNAVAILABLE',
-      `${messageOf(why)}; auto_init only installs ${prefix}/bin/conda`,
-      {
-        fix: `Correct exec, or leave it out so that Conda is installed into ${prefix}.`,
-      },
-    )
-  const entries = await readdir(prefix).catch((error: unknown): string[] => {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
+/** The Conda that works, or why none does. */
+async function look(settings: CondaSettings, signal: AbortSignal): Promise<CondaTool | Error> {
+  if (await isCutOff(settings)) return new Error(`the Conda in ${settings.prefix} is not complete`)
+  try {
+    return await probeConda(settings, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    return error instanceof Error ? error : new Error(messageOf(error))
+  }
+}
+
+/** Whether the Conda that is to be used is being installed, or was when something ended that. */
+async function isCutOff(settings: CondaSettings): Promise<boolean> {
+  return isOwn(settings) && (await isThere(markOf(settings.prefix)))
+}
+
+function isOwn({ prefix, exec }: CondaSettings): boolean {
+  return exec === join(prefix, 'bin', 'conda') || exec === 'conda'
+}
+
+/** With another executable the result would not be used. */
+function checkExec(settings: CondaSettings, why: unknown): void {
+  if (isOwn(settings)) return
+  const { prefix } = settings
+  const message = `${messageOf(why)}; auto_init only installs ${prefix}/bin/conda`
+  throw new MagnetarError('CONDA_UNAVAILABLE', message, {
+    fix: `Correct exec, or leave it out so that Conda is installed into ${prefix}.`,
   })
-  if (entries.some((entry) => entry !== '.magnetar'))
-    throw new MagnetarError(
-      'CONDA_UNAVAILABLE',
-      `${messageOf(why)}; and Conda is not installed into ${prefix}, as that is not empty and this node did not make it`,
-      {
-        fix: `Look at what it is. If nothing needs it, "rm -r '${prefix}'"; else name another directory with prefix.`,
-      },
-    )
+}
+
+/** Only an absent or empty prefix is installed into. Call with the lock: another process may be about it. */
+async function checkEmpty(prefix: string, why: Error): Promise<void> {
+  const entries = await listDirectory(prefix)
+  if (entries.every((entry) => entry === '.magnetar')) return
+  throw new MagnetarError(
+    'CONDA_UNAVAILABLE',
+    `${why.message}; and Conda is not installed into ${prefix}, as that is not empty and this node did not make it`,
+    {
+      fix: `Look at what it is. If nothing needs it, "rm -r '${prefix}'"; else name another directory with prefix.`,
+    },
+  )
 }
 
 async function installLocked(
@@ -86,10 +102,9 @@ async function installLocked(
     await removeTree(prefix, signal)
   } else {
     // Another process may have installed it while this one waited.
-    const there = await probeConda(settings, signal).catch((error: unknown) => error)
-    signal.throwIfAborted()
-    if (!(there instanceof Error)) return there as CondaTool
-    await checkPlace(settings, there)
+    const there = await look(settings, signal)
+    if (!(there instanceof Error)) return there
+    await checkEmpty(prefix, there)
     await rm(join(prefix, '.magnetar'), { recursive: true, force: true })
     await rmdir(prefix).catch(() => {})
   }

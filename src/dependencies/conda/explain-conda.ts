@@ -31,7 +31,7 @@ const CAUSES: readonly (readonly [CondaCause, RegExp])[] = [
   ],
   [
     'unknown-package',
-    /PackagesNotFoundError|ResolvePackageNotFound|nothing provides requested|does not exist \(perhaps|No candidates were found|not available from current channels/i,
+    /PackagesNotFoundError|ResolvePackageNotFound|nothing provides requested|does not exist \(perhaps|because of: No candidates were found|not available from current channels/i,
   ],
   [
     'conflict',
