@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { addCompletionCommand } from './completion.js'
 import { addConfigCommand } from './config-command.js'
+import { addDepsCommand } from './deps.js'
 import { EXIT } from './exit-codes.js'
 import type { ServeArguments } from './main.js'
 import { addManCommand } from './man.js'
@@ -59,6 +60,7 @@ export function createProgram(serve: (options: ServeArguments) => Promise<number
   addSetupCommand(program, finish)
   addServeCommand(program, serve, finish)
   addConfigCommand(program, finish)
+  addDepsCommand(program, finish)
   addUpgradeCommands(program, finish)
   addUninstallCommand(program, finish)
   addCompletionCommand(program, finish)

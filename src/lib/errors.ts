@@ -83,10 +83,11 @@ export const ERRORS = {
     meaning: 'The manager has a type, job plugin or shell plugin that this release cannot run jobs with.',
     fix: 'Use queued_python, unqueued, slurm, or queued_cli with job_plugin Slurm and shell_plugin LocalShell; queued_drmaa only on a host with Slurm.',
   },
-  // Dependencies of tools
-  DEPENDENCY_FAILED: {
-    meaning: 'What a tool requires could not be found or made.',
-    fix: 'The message names the package and the cause; correct that and run the job again.',
+  // Conda
+  CONDA_FAILED: {
+    meaning:
+      'Conda could not make the environment that a tool requires, or the requirement cannot be a Conda package.',
+    fix: 'The message names the package and has what conda said; "magnetar deps install" tries it again at once.',
   },
   CONDA_UNAVAILABLE: {
     meaning: 'There is no Conda that works, or it could not be installed.',

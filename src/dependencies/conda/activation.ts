@@ -55,11 +55,11 @@ export function activationLines(
     // Active already: the job's environment may come from a shell in which it is.
     `if [ "\${CONDA_PREFIX-}" != ${env} ] || [[ ":$PATH:" != *:${bin}:* ]]; then`,
     // A shared file system shows what was just made a little later on another host.
-    `for _magnetar_wait in 1 2 4 0; do [ ! -e ${quote(join(environment, 'conda-meta', 'history'))} ] || break`,
-    `[ "$_magnetar_wait" = 0 ] || { sleep "$_magnetar_wait"; continue; }`,
+    `for _magnetar_conda_at in 1 2 4 0; do [ ! -e ${quote(join(environment, 'conda-meta', 'history'))} ] || break`,
+    `[ "$_magnetar_conda_at" = 0 ] || { sleep "$_magnetar_conda_at"; continue; }`,
     `printf 'magnetar: the conda environment %s is not there on %s: was it removed, or is its file system not mounted?\\n' ${env} "\${HOSTNAME:-this host}" >&2`,
     'exit 1; done',
-    '_magnetar_flags=$-; set +eu',
+    '_magnetar_conda_flags=$-; set +eu',
     ...(options.stack ? [] : deactivation()),
     ...pathLines(bin, condabin),
     'CONDA_SHLVL="${CONDA_SHLVL:-0}"',
@@ -74,8 +74,8 @@ export function activationLines(
     ...variables.map(([name, value]) => `export ${name}=${quote(value)}`),
     ...scriptLines(scripts, options.logFile),
     'hash -r',
-    'case $_magnetar_flags in *u*) set -u;; esac; case $_magnetar_flags in *e*) set -e;; esac',
-    'unset -v _magnetar_flags _magnetar_wait; fi',
+    'case $_magnetar_conda_flags in *u*) set -u;; esac; case $_magnetar_conda_flags in *e*) set -e;; esac',
+    'unset -v _magnetar_conda_flags _magnetar_conda_at; fi',
   ]
 }
 
@@ -83,8 +83,8 @@ export function activationLines(
 function deactivation(): string[] {
   return [
     'if [ -n "${CONDA_PREFIX-}" ]; then',
-    'for _magnetar_wait in "$CONDA_PREFIX"/etc/conda/deactivate.d/*.sh; do',
-    '[ ! -f "$_magnetar_wait" ] || . "$_magnetar_wait" >/dev/null 2>&1; done',
+    'for _magnetar_conda_at in "$CONDA_PREFIX"/etc/conda/deactivate.d/*.sh; do',
+    '[ ! -f "$_magnetar_conda_at" ] || . "$_magnetar_conda_at" >/dev/null 2>&1; done',
     'PATH=":$PATH:"; PATH="${PATH//":$CONDA_PREFIX/bin:"/:}"; PATH="${PATH#:}"; PATH="${PATH%:}"; fi',
   ]
 }
@@ -101,8 +101,8 @@ function pathLines(bin: string, condabin: string | undefined): string[] {
 function scriptLines(scripts: readonly string[], logFile: string): string[] {
   if (scripts.length === 0) return []
   return [
-    `_magnetar_wait=${quote(logFile)}; { : >> "$_magnetar_wait"; } 2>/dev/null || _magnetar_wait=/dev/null`,
-    ...scripts.map((script) => `{ . ${quote(script)}; } >> "$_magnetar_wait" 2>&1`),
+    `_magnetar_conda_at=${quote(logFile)}; { : >> "$_magnetar_conda_at"; } 2>/dev/null || _magnetar_conda_at=/dev/null`,
+    ...scripts.map((script) => `{ . ${quote(script)}; } >> "$_magnetar_conda_at" 2>&1`),
   ]
 }
 

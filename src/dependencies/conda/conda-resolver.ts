@@ -85,7 +85,7 @@ async function resolve(room: Room, request: ResolveRequest): Promise<readonly Re
     await room.maker.make({ name, targets, tool, log: request.log, signal: request.signal })
   } catch (error) {
     request.signal.throwIfAborted()
-    return withoutNew(room, request, wanted, error)
+    return await withoutNew(room, request, wanted, error)
   }
   return [await resolution(room, request, wanted, name, false)]
 }
@@ -98,10 +98,8 @@ async function withoutNew(
   error: unknown,
 ): Promise<readonly Resolution[]> {
   const alone = wanted.length > 1 ? await resolveAlone(room, request, wanted) : []
-  if (alone.length < wanted.length && room.settings.onFailure === 'fail') throw error
-  const how =
-    alone.length > 0 ? `${alone.length} of ${wanted.length} from environments of their own` : 'without'
-  request.log.warn(`the job goes on (${how}): ${messageOf(error)}`)
+  if (alone.length < wanted.length) throw error
+  request.log.warn(`each package is taken from an environment of its own: ${messageOf(error)}`)
   return alone
 }
 

@@ -42,7 +42,7 @@ const CLEAN_TIMEOUT_MS = 10 * 60_000
  * Makes an environment under its final name, unless it is there already when the lock of the prefix is ours. conda is not safe against
  * itself in one package cache, so only one process at a time works in a prefix; the lock goes to conda too, so that the conda of a
  * server that was killed is waited for, and not disturbed by the next.
- * @throws MagnetarError DEPENDENCY_FAILED with conda's message, and nothing left; the signal's reason
+ * @throws MagnetarError CONDA_FAILED with conda's message, and nothing left; the signal's reason
  */
 export async function createEnvironment(creation: Creation): Promise<void> {
   const { settings, name, log, signal } = creation
@@ -86,7 +86,7 @@ async function lockPrefix(
     signal.throwIfAborted()
     if (error instanceof LockBusy)
       throw new MagnetarError(
-        'DEPENDENCY_FAILED',
+        'CONDA_FAILED',
         `the conda environment ${name} was not made: ${messageOf(error)}`,
         {
           fix: `"fuser -v ${join(notesDirectory(prefix), 'lock')}" shows who has it.`,
@@ -94,7 +94,7 @@ async function lockPrefix(
       )
     if (errnoOf(error) !== undefined) {
       const why = errnoOf(error) === 'ENOSPC' ? 'the disk is full' : messageOf(error)
-      throw new MagnetarError('DEPENDENCY_FAILED', `the conda environment ${name} cannot be made: ${why}`, {
+      throw new MagnetarError('CONDA_FAILED', `the conda environment ${name} cannot be made: ${why}`, {
         fix: `The user of the server must be able to write to ${prefix}.`,
         cause: error,
       })

@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent, get } from 'node:https'
+import { Agent, get, globalAgent } from 'node:https'
 import type { Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 
@@ -133,6 +133,6 @@ async function tunnelAgent(proxy: URL, target: URL, signal: AbortSignal): Promis
     request.end()
   })
   const agent = new Agent({ keepAlive: false })
-  agent.createConnection = () => tlsConnect({ socket, servername: target.hostname })
+  agent.createConnection = () => tlsConnect({ ...globalAgent.options, socket, servername: target.hostname })
   return agent
 }

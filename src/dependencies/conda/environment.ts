@@ -98,7 +98,7 @@ export async function makeRoom(prefix: string, name: string): Promise<void> {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return
     throw new MagnetarError(
-      'DEPENDENCY_FAILED',
+      'CONDA_FAILED',
       `${path} is in the way: it is no whole conda environment (no conda-meta/history), and this node did not make it`,
       { fix: `If nothing needs it: rm -r '${path}'`, cause: error },
     )

@@ -25,7 +25,7 @@ const WHY: Readonly<Record<CondaCause, string>> = {
 export function failureOf({ cause, text }: CondaFailure, { settings, name, targets }: Failed): MagnetarError {
   const packages = targets.map(describeTarget).join(', ')
   const message = `conda could not install ${packages} (environment ${name}): ${WHY[cause]}\n${text}`
-  return new MagnetarError('DEPENDENCY_FAILED', message, { fix: fixOf(cause, settings) })
+  return new MagnetarError('CONDA_FAILED', message, { fix: fixOf(cause, settings) })
 }
 
 function fixOf(cause: CondaCause, { prefix, channels, condarc }: CondaSettings): string {

@@ -18,8 +18,6 @@ export interface CondaSettings {
   readonly debug: boolean
   readonly versionless: boolean
   readonly readOnly: boolean
-  /** What happens to a job when its environment cannot be made: it fails, or it runs without, as in the Python Pulsar. */
-  readonly onFailure: 'fail' | 'continue'
   /** Installer for auto_init: an https URL or a file. undefined: Miniforge. */
   readonly installer: string | undefined
   readonly installerSha256: string | undefined
@@ -31,15 +29,14 @@ const DEFAULT_CHANNELS = 'conda-forge,bioconda'
 /** @throws MagnetarError CONFIG_INVALID when an option makes no sense */
 export function readSettings(spec: ResolverSpec, context: ResolverContext): CondaSettings {
   const own = (name: string): unknown => spec.options[name]
-  const option = (name: string): unknown => given(own(name)) ?? given(context.nodeOption(`conda_${name}`))
+  // Galaxy's get_resolver_option: the resolver's own value goes first, also when that is nothing.
+  const option = (name: string): unknown =>
+    (Object.hasOwn(spec.options, name) ? own(name) : context.nodeOption(`conda_${name}`)) ?? undefined
   const textOption = (name: string): string | undefined => textOf(option(name), name)
   const flag = (name: string): boolean => isTrue(option(name))
 
   const prefix = resolve(context.cwd, textOption('prefix') ?? join(context.baseDirectory, '_conda'))
   const exec = textOption('exec')
-  const onFailure = textOption('on_failure') ?? 'fail'
-  if (onFailure !== 'fail' && onFailure !== 'continue')
-    throw invalid('on_failure', `is "${onFailure}"; it is "fail" or "continue"`)
   const installer = textOption('installer')
   if (installer?.includes('://') && !installer.startsWith('https://'))
     throw invalid('installer', `is ${installer}; a program that is run must come by https or from a file`)
@@ -58,7 +55,6 @@ export function readSettings(spec: ResolverSpec, context: ResolverContext): Cond
     debug: flag('debug'),
     versionless: isTrue(own('versionless')),
     readOnly: isTrue(own('read_only')),
-    onFailure,
     installer:
       installer === undefined || installer.startsWith('https://')
         ? installer
@@ -85,10 +81,6 @@ function channelsOf(value: unknown): readonly string[] {
 /** As galaxy.tool_util.deps.resolvers.conda._string_as_bool: "yes" and "1" are not true. */
 function isTrue(value: unknown): boolean {
   return String(value).toLowerCase() === 'true'
-}
-
-function given(value: unknown): unknown {
-  return value === null ? undefined : value
 }
 
 function textOf(value: unknown, name: string): string | undefined {

@@ -25,7 +25,7 @@ const MAX_BYTES = 200
 
 /**
  * The package that a requirement asks for. A spec for anaconda.org gives it another name and version.
- * @throws MagnetarError DEPENDENCY_FAILED when name or version cannot be those of a package
+ * @throws MagnetarError CONDA_FAILED when name or version cannot be those of a package
  */
 export function targetOf(requirement: Requirement, versionless: boolean): CondaTarget {
   const { name, version } = expandSpecs(requirement)
@@ -100,7 +100,7 @@ function checkText(what: 'name' | 'version', text: string, requirement: Requirem
 function refuse(what: string, text: string, requirement: Requirement, why: string): MagnetarError {
   const of = what === 'name' ? '' : ` of ${JSON.stringify(requirement.name.slice(0, MAX_BYTES))}`
   return new MagnetarError(
-    'DEPENDENCY_FAILED',
+    'CONDA_FAILED',
     `the tool asks for a package that Conda cannot have: ${what} ${JSON.stringify(text)}${of}: ${why}`,
     { fix: "Correct the requirement in the tool's XML on the Galaxy side." },
   )

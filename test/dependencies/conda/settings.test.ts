@@ -27,7 +27,6 @@ describe('options of the conda resolver', () => {
       autoInstall: false,
       versionless: false,
       readOnly: false,
-      onFailure: 'fail',
     })
   })
 
@@ -37,8 +36,9 @@ describe('options of the conda resolver', () => {
       conda_ensure_channels: 'a, b',
       conda_versionless: true,
       conda_read_only: true,
+      conda_prefix: '/n',
     }
-    const found = settings({ ensure_channels: '', prefix: 'c' }, node)
+    const found = settings({ ensure_channels: '', prefix: 'c', condarc_override: null }, node)
     expect(found).toMatchObject({
       autoInstall: true,
       channels: [],
@@ -56,7 +56,6 @@ describe('options of the conda resolver', () => {
   it.each([
     [{ installer: 'http://example.org/x.sh' }, 'must come by https'],
     [{ installer_sha256: 'abc' }, '64 hexadecimal digits'],
-    [{ on_failure: 'never' }, '"fail" or "continue"'],
     [{ exec: ['a'] }, 'is no text'],
   ])('are refused: %o', (options, why) => {
     expect(() => settings(options)).toThrow(why)

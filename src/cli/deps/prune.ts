@@ -1,0 +1,60 @@
+import { MagnetarError } from '../../lib/errors.js'
+import { confirm } from '../confirm.js'
+import { EXIT } from '../exit-codes.js'
+import { showBytes } from './list.js'
+import type { DepsRoom } from './run-deps.js'
+
+const DAY_MS = 86_400_000
+
+/** `magnetar deps prune`: shows what would go, asks, removes. */
+export async function pruneEnvironments({
+  line,
+  conda,
+  output,
+  terminal,
+  signal,
+}: DepsRoom): Promise<number> {
+  const before = line.unused === undefined ? undefined : Date.now() - daysOf(line.unused) * DAY_MS
+  const all = await conda.list(signal)
+  const unknown = line.words.filter((word) => !all.some(({ name }) => name === word))
+  if (unknown.length > 0)
+    throw new MagnetarError('ANSWER_INVALID', `there is no environment ${unknown.join(', ')}`, {
+      fix: '"magnetar deps list" shows the names.',
+    })
+  const wanted = all.filter(({ name, state, lastUsed, ours }) => {
+    if (state === 'in-the-making') return false
+    if (line.words.includes(name)) return true
+    if (state === 'half-made') return ours
+    return before !== undefined && lastUsed !== null && Date.parse(lastUsed) < before
+  })
+  const removed = wanted.map(({ name, sizeBytes }) => ({ name, sizeBytes }))
+  const size = showBytes(wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))
+  if (wanted.length === 0) output.say('Nothing to do: nothing is to be removed.')
+  else {
+    output.say(`Remove from ${conda.prefix}/envs (${size}):`)
+    for (const { name } of wanted) output.print(`  ${name}`)
+    if (!line.yes) {
+      const answer = await confirm(
+        'Remove them? Jobs that wait for a scheduler may need them. [y/N] ',
+        signal,
+        output,
+      )
+      if (answer !== 'yes') return answer === 'no' ? EXIT.failed : EXIT.usage
+    }
+    await conda.remove(
+      wanted.map(({ name }) => name),
+      signal,
+    )
+    output.say(`Removed: ${wanted.length}`)
+  }
+  if (line.json) terminal.stdout.write(`${JSON.stringify({ prefix: conda.prefix, removed })}\n`)
+  return EXIT.ok
+}
+
+function daysOf(text: string): number {
+  const days = Number(text)
+  if (/^\d+(\.\d+)?$/.test(text) && Number.isFinite(days)) return days
+  throw new MagnetarError('ANSWER_INVALID', `--unused ${text} is no number of days`, {
+    fix: 'For example --unused 180',
+  })
+}
