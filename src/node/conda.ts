@@ -2,6 +2,8 @@ import type { CondaManager } from '../dependencies/conda/manage.js'
 import type { ResolverSpec } from '../dependencies/types.js'
 import { MagnetarError } from '../lib/errors.js'
 
+export type { CondaManager, EnvironmentReport } from '../dependencies/conda/manage.js'
+
 /** What of the configuration says where Conda is: NodeConfig.dependencies. */
 export interface CondaConfig {
   readonly baseDirectory: string

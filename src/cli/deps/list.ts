@@ -1,3 +1,4 @@
+import type { EnvironmentReport } from '../../node/conda.js'
 import { EXIT } from '../exit-codes.js'
 import type { DepsRoom } from './run-deps.js'
 
@@ -13,17 +14,25 @@ export async function listEnvironments({ line, conda, output, terminal, signal }
     return EXIT.ok
   }
   output.say(`${conda.prefix}/envs`)
-  for (const { name, requirements, state, sizeBytes, lastUsed } of environments) {
-    const used = lastUsed === null ? 'use not known' : `used ${lastUsed.slice(0, 10)}`
+  for (const each of environments) {
+    const { name, requirements, state, sizeBytes } = each
     const note = state === 'whole' ? '' : ` · ${output.palette.red(SAY[state])}`
     // The name of an environment is long, and is what the other commands want.
     output.print(name)
-    output.say(`  ${requirements.join(', ') || '?'} · ${showBytes(sizeBytes)} · ${used}${note}`, '    ')
+    output.say(
+      `  ${requirements.join(', ') || '?'} · ${showBytes(sizeBytes)} · ${describeUse(each)}${note}`,
+      '    ',
+    )
   }
   const total = environments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   const count = environments.length === 1 ? '1 environment' : `${environments.length} environments`
   output.say(`${count}, ${showBytes(total)}`)
   return EXIT.ok
+}
+
+function describeUse({ lastUsed, madeAt }: EnvironmentReport): string {
+  if (lastUsed !== null) return `used ${lastUsed.slice(0, 10)}`
+  return madeAt === null ? 'use not known' : `made ${madeAt.slice(0, 10)}, not used yet`
 }
 
 const SAY = {

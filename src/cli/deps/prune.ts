@@ -21,11 +21,13 @@ export async function pruneEnvironments({
     throw new MagnetarError('ANSWER_INVALID', `there is no environment ${unknown.join(', ')}`, {
       fix: '"magnetar deps list" shows the names.',
     })
-  const wanted = all.filter(({ name, state, lastUsed, ours }) => {
+  const wanted = all.filter(({ name, state, lastUsed, madeAt, ours }) => {
     if (state === 'in-the-making') return false
     if (line.words.includes(name)) return true
     if (state === 'half-made') return ours
-    return before !== undefined && lastUsed !== null && Date.parse(lastUsed) < before
+    const since = lastUsed ?? madeAt
+    // What something else made may be in use by it.
+    return before !== undefined && since !== null && Date.parse(since) < before
   })
   const removed = wanted.map(({ name, sizeBytes }) => ({ name, sizeBytes }))
   const size = showBytes(wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))

@@ -3,7 +3,7 @@ import { loadConfig } from '../../config/load.js'
 import { MagnetarError } from '../../lib/errors.js'
 import type { Logger } from '../../lib/log.js'
 import { silentLogger } from '../../lib/log.js'
-import { type CondaConfig, condaOf } from '../../node/conda.js'
+import { type CondaConfig, type CondaManager, condaOf } from '../../node/conda.js'
 import { openConfig } from '../config/config-directory.js'
 import type { Terminal } from '../config/terminal.js'
 import { exitCodeOf } from '../exit-code-of.js'
@@ -31,7 +31,7 @@ export interface DepsLine {
 /** What a task needs. */
 export interface DepsRoom {
   readonly line: DepsLine
-  readonly conda: Awaited<ReturnType<typeof condaOf>>
+  readonly conda: CondaManager
   readonly output: Output
   readonly terminal: Terminal
   readonly signal: AbortSignal

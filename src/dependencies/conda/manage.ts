@@ -31,8 +31,10 @@ export interface EnvironmentReport {
   readonly state: 'whole' | 'half-made' | 'in-the-making' | 'no-environment'
   /** On the disk, with what it shares with the package cache. */
   readonly sizeBytes: number
-  /** ISO 8601; null: not known, as no job of this release used it. */
+  /** ISO 8601; null: no job of this release used it. */
   readonly lastUsed: string | null
+  /** ISO 8601; null: not known, as something else made it. */
+  readonly madeAt: string | null
   /** Made by this program; else by Galaxy, a Python Pulsar, or an admin. */
   readonly ours: boolean
 }
@@ -92,6 +94,7 @@ async function list(prefix: string, signal: AbortSignal): Promise<EnvironmentRep
         state: state === 'missing' || (state === 'half-made' && busy) ? 'in-the-making' : state,
         sizeBytes: await sizeOf(environmentPath(prefix, name), signal),
         lastUsed: (await lastUse(prefix, name))?.toISOString() ?? null,
+        madeAt: made?.madeAt ?? null,
         ours: made !== undefined || state === 'half-made',
       }
     }),
