@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { lookAt } from '../../src/dependencies/conda/environment.js'
 import { needs } from '../helpers/needs.js'
 import { runCommand } from '../helpers/run-command.js'
+import { tempDirectory } from '../helpers/temp-directory.js'
 import { waitFor } from '../helpers/wait-for.js'
 import {
   bundleResolver,
@@ -14,6 +15,7 @@ import {
   condaMissing,
   condaPrograms,
   makePlace,
+  rattlerActivation,
   request,
   requirement,
   resolvingProcess,
@@ -277,6 +279,26 @@ describe('making environments', needs(condaMissing), () => {
     })
     expect(JSON.parse(full).message).toMatch(/zlib 1\.2\.8 .*the disk is full/)
     expect(JSON.parse(free)).toEqual({ what: [`conda environment ${prefix}/envs/${ZLIB}`] })
+  })
+
+  it('gives what is activated the variables that another implementation gives it', async () => {
+    await begin()
+    // py-rattler does not quote a value with a quote in it rightly.
+    const prefix = join(await tempDirectory(), 'plain')
+    const [found] = await place.resolver({ prefix }).resolve(request([requirement('acted', '1.0')]))
+    const path = found?.what.replace('conda environment ', '') ?? ''
+    const env = {
+      CONDA_PREFIX: undefined,
+      CONDA_SHLVL: undefined,
+      CONDA_DEFAULT_ENV: undefined,
+      ACTED_HOME: undefined,
+    }
+    const show =
+      'for name in CONDA_PREFIX CONDA_SHLVL ACTED_HOME ACTED_OLD; do echo "$name=${!name-unset}"; done; type acted'
+    const theirs = await runAfter([await rattlerActivation(path, process.env.PATH ?? '')], show, env)
+    const ours = await runAfter(found?.shell ?? [], show, env)
+    expect(theirs.output).toBe(`activating\n${ours.output}`)
+    expect(ours.output).toContain(`ACTED_HOME=${path}/share/acted`)
   })
 
   it('finds those of the Python Pulsar, by their older names too', async () => {

@@ -127,6 +127,14 @@ export function runAfter(
   return runCommand('bash', ['-c', [...lines, command].join('\n')], { env })
 }
 
+/** The script with which py-rattler activates an environment. */
+export async function rattlerActivation(environment: string, path: string): Promise<string> {
+  const file = fileURLToPath(new URL('activate.py', import.meta.url))
+  const { exitCode, output } = await runCommand(python, [file, environment, path])
+  if (exitCode !== 0) throw new Error(output)
+  return output
+}
+
 let bundle: Promise<string> | undefined
 
 /** The resolver as one file that another process can import. */
