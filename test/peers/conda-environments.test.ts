@@ -202,6 +202,7 @@ describe('making environments', needs(condaMissing), () => {
     const jobs = controllers.map(({ signal }) => resolver.resolve(request([zlib], signal)))
     const results = Promise.allSettled(jobs)
     const conda = await stoppedProcess()
+    onTestFinished(() => kill(conda))
     controllers[0]?.abort(new Error('cancelled'))
     await expect(jobs[0]).rejects.toThrow('cancelled')
     expect(isAlive(conda)).toBe(true)
