@@ -58,7 +58,10 @@ describe('auto_init', needs(condaMissing), () => {
   it('does again what was cut off', async () => {
     const { place, options, stopped, text } = await makeInstaller('stop')
     const source = await resolvingProcess(place, [zlib], options)
-    const server = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: 'ignore' })
+    const server = spawn(process.execPath, ['--input-type=module', '-e', source], {
+      stdio: 'ignore',
+      env: { ...process.env, TMPDIR: place.directory },
+    })
     onTestFinished(() => void server.kill('SIGKILL'))
     const installer = await waitFor(
       async () => existsSync(stopped) && Number(await readFile(stopped, 'utf8')),

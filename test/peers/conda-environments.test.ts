@@ -161,7 +161,8 @@ describe('making environments', needs(condaMissing), () => {
     const name = '__pair-top@3.0'
     const source = await resolvingProcess(place, open)
     const server = spawn(process.execPath, ['--input-type=module', '-e', source], {
-      env: { ...process.env, ...stopAt(moment) },
+      // What a killed server cannot remove goes with the place.
+      env: { ...process.env, ...stopAt(moment), TMPDIR: place.directory },
       stdio: 'ignore',
     })
     onTestFinished(() => void server.kill('SIGKILL'))
