@@ -9,8 +9,7 @@ const HOMEBREW =
 
 /** Loaded when the configuration names them. */
 const TYPES: Readonly<Record<ResolverTypeName, () => Promise<ResolverType>>> = {
-  // conda: async () => (await import('./conda/conda-resolver.js')).condaResolver,
-  conda: async () => unsupportedResolver('conda', 'this release has no Conda yet'),
+  conda: async () => (await import('./conda/conda-resolver.js')).condaResolver,
   galaxy_packages: async () => (await import('./galaxy-packages.js')).galaxyPackagesResolver,
   tool_shed_packages: async () => (await import('./tool-shed-packages.js')).toolShedPackagesResolver,
   unlinked_tool_shed_packages: async () =>

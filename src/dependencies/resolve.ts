@@ -1,7 +1,7 @@
 import { MagnetarError, messageOf } from '../lib/errors.js'
 import type { Logger } from '../lib/log.js'
+import { untilAborted } from '../lib/until-aborted.js'
 import { nameRequirement } from './description.js'
-import { untilAborted } from './shared-work.js'
 import type { DependenciesDescription, Requirement, Resolution, Resolver } from './types.js'
 
 /** A resolver, and when it may be asked. */

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { errnoOf } from '../lib/errors.js'
 import type { Logger } from '../lib/log.js'
+import { untilAborted } from '../lib/until-aborted.js'
 import { findAction } from '../staging/actions/index.js'
 import type { PlannedOutput } from '../staging/output-plan.js'
 import { TransferError } from '../staging/transfer-error.js'
@@ -49,22 +50,12 @@ export async function stageOut(
 /** @throws the signal's reason, also while the plan is being made */
 async function plan(job: Job, signal: AbortSignal): Promise<Delivery> {
   signal.throwIfAborted()
-  const stopped = new AbortController()
   try {
-    return await Promise.race([planner.planDelivery(job.directory.path), rejected(signal, stopped.signal)])
+    return await untilAborted(planner.planDelivery(job.directory.path), signal)
   } catch (error) {
     if (errnoOf(error) !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
     throw new Error('what the job left is too much to be looked through', { cause: error })
-  } finally {
-    stopped.abort()
   }
-}
-
-/** Rejects with the signal's reason when it aborts. */
-function rejected(signal: AbortSignal, ignore: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: ignore })
-  })
 }
 
 interface GiveUpLog {

@@ -5,6 +5,7 @@
 import { messageOf } from '../lib/errors.js'
 import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
+import { untilAborted } from '../lib/until-aborted.js'
 import type { StartedScript } from './job-runner.js'
 import { shareJobRunner } from './job-runner-shared.js'
 import { jobMarker } from './local-environment.js'
@@ -15,7 +16,6 @@ import { bootId, identify, isAlive } from './process-table.js'
 import { killTree } from './process-tree.js'
 import type { Scheduler, SchedulerReport, Submission } from './scheduler.js'
 import type { ProcessIdentity } from './started-file.js'
-import { untilAborted } from './wait.js'
 
 export interface LocalOptions {
   /** How many jobs run at once; Infinity: no limit, 0: none ever. */

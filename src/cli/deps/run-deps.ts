@@ -3,7 +3,7 @@ import { loadConfig } from '../../config/load.js'
 import { MagnetarError } from '../../lib/errors.js'
 import type { Logger } from '../../lib/log.js'
 import { silentLogger } from '../../lib/log.js'
-import { type CondaConfig, type CondaManager, condaOf } from '../../node/conda.js'
+import { type CondaManager, condaOf } from '../../node/conda.js'
 import { openConfig } from '../config/config-directory.js'
 import type { Terminal } from '../config/terminal.js'
 import { exitCodeOf } from '../exit-code-of.js'
@@ -44,7 +44,7 @@ export async function runDeps(line: DepsLine, terminal: Terminal): Promise<numbe
   const { signal } = interrupts
   try {
     const options = await openConfig(line.config, terminal)
-    const { dependencies } = (await loadConfig({ ...options, signal })) as { dependencies?: CondaConfig }
+    const { dependencies } = await loadConfig({ ...options, signal })
     const conda = await condaOf(dependencies, terminal)
     const room: DepsRoom = { line, conda, output, terminal, signal }
     return await TASKS[line.task](room)

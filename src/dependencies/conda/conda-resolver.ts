@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 import type { Logger } from '../../lib/log.js'
+import { applyMappings } from '../mapping.js'
 import type {
   Requirement,
   Resolution,
@@ -22,7 +23,8 @@ export type MapRequirement = (requirement: Requirement) => Requirement
 /** Conda packages in environments of the node's own Conda (reference: galaxy.tool_util.deps.resolvers.conda). */
 export const condaResolver: ResolverType = {
   type: 'conda',
-  create: (spec, context: ResolverContext) => createCondaResolver(readSettings(spec, context)),
+  create: (spec, context: ResolverContext) =>
+    createCondaResolver(readSettings(spec, context), (each) => applyMappings(spec.mappings, each)),
 }
 
 interface Room {

@@ -1,8 +1,8 @@
 import { MagnetarError } from '../../lib/errors.js'
 import type { Logger } from '../../lib/log.js'
+import { untilAborted } from '../../lib/until-aborted.js'
 import { installConda } from './auto-init.js'
 import { type CondaTool, probeConda } from './conda-tool.js'
-import { unlessAborted } from './environment-maker.js'
 import type { CondaSettings } from './settings.js'
 
 /** The conda of a resolver: found, or installed, once. */
@@ -55,7 +55,7 @@ export function createCondaSource(
       const [mine, stop] = [finding, controller]
       waiting++
       try {
-        return await unlessAborted(mine, signal)
+        return await untilAborted(mine, signal)
       } finally {
         waiting--
         // Nobody waits for it any more: at a stop, an installation ends with the server.

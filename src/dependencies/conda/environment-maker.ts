@@ -1,6 +1,7 @@
 import { createLimit } from '../../lib/limit.js'
 import type { Logger } from '../../lib/log.js'
 import { createRecent } from '../../lib/recent.js'
+import { untilAborted } from '../../lib/until-aborted.js'
 import type { CondaTool } from './conda-tool.js'
 import { createEnvironment } from './create-environment.js'
 import type { CondaSettings } from './settings.js'
@@ -73,7 +74,7 @@ export function createEnvironmentMaker(
       const work = working.get(name) ?? begin(request)
       work.waiting++
       try {
-        await unlessAborted(work.done, signal)
+        await untilAborted(work.done, signal)
       } finally {
         work.waiting--
         if (work.waiting === 0 && signal.aborted) {
@@ -82,20 +83,5 @@ export function createEnvironmentMaker(
         }
       }
     },
-  }
-}
-
-/** Waits for a promise that others wait for too. @throws the signal's reason */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let stop = (): void => {}
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }

@@ -1,7 +1,7 @@
 /** The Slurm scheduler of one manager. */
 import type { Logger } from '../../lib/log.js'
+import { untilAborted } from '../../lib/until-aborted.js'
 import { type RecoverRequest, type Scheduler, SchedulerDown, type Submission } from '../scheduler.js'
-import { untilAborted } from '../wait.js'
 import { NotAsked } from './breaker.js'
 import { isSlurmId } from './command.js'
 import { buildHeaders, type HeaderSource } from './headers.js'
