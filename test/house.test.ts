@@ -80,6 +80,8 @@ describe('the checker of the house', () => {
     ['src/cli/serve.ts', "import { x } from '../http/server.js'"],
     ['src/setup/plan.ts', "import { x } from '../schedulers/slurm.js'"],
     ['src/node.ts', "import { x } from './cli/serve.js'"],
+    ['src/check/run-checks.ts', "import { x } from '../setup/plan.js'"],
+    ['src/jobs/manager.ts', "import { x } from '../check/follow-job.js'"],
     ['src/attic/old.ts', "import { x } from '../lib/fs.js'"],
   ])('refuses in %s: %s', (path, text) => {
     expect(checkSource({ path, text })).toHaveLength(1)
@@ -94,6 +96,7 @@ describe('the checker of the house', () => {
     ['src/jobs/metrics/index.ts', "import { x } from './core.js'\nexport const all = [x]"],
     ['src/setup/plan.ts', "import { x } from '../schedulers/slurm/probe.js'"],
     ['src/node.ts', "import { x } from './store/level-store.js'"],
+    ['src/setup/verify/verify.ts', "import { x } from '../../check/follow-job.js'"],
     ['src/cli/serve.ts', "import { x } from '../node.js'\nconsole.log(x)\nprocess.exitCode = 1"],
     ['src/lib/log.ts', "import pino from 'pino'"],
   ])('allows in %s: %s', (path, text) => {

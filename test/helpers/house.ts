@@ -15,12 +15,13 @@ const adapters = ['schedulers', 'staging', 'dependencies', 'store']
 
 /** Which rooms a room may import from, besides itself, lib, and the types of the configuration. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  cli: ['node', 'setup', 'galaxy', 'config'],
+  cli: ['node', 'setup', 'galaxy', 'check', 'config'],
   node: ['http', 'jobs', 'config', ...adapters],
-  setup: ['config', 'galaxy'],
+  setup: ['config', 'galaxy', 'check'],
   http: ['jobs'],
   jobs: ['schedulers', 'staging', 'dependencies', 'store'],
   galaxy: [],
+  check: [],
   config: [],
   schedulers: [],
   staging: [],

@@ -7,7 +7,7 @@ import type { NodePaths } from '../../src/setup/types.js'
 import { waitHealthy } from '../../src/setup/verify/wait-healthy.js'
 import { freePort } from '../helpers/free-port.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
-import { type Script, startScriptedNode } from './scripted-node.js'
+import { type Script, startScriptedNode } from '../check/scripted-node.js'
 
 const signal = new AbortController().signal
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
+import { createNodeClient, type NodeClient } from '../../check/node-client.js'
 import { loadConfig } from '../../config/load.js'
 import type { NodeConfig } from '../../config/types.js'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 import type { NodePaths } from '../types.js'
-import { createNodeClient, type NodeClient } from './node-client.js'
 
 /** How this machine reaches the node that its configuration describes. */
 export interface NodeAccess {

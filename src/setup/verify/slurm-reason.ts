@@ -1,5 +1,5 @@
+import type { QueueReason } from '../../check/follow-job.js'
 import { runCommand } from '../../lib/exec.js'
-import type { QueueReason } from './check-follow.js'
 
 const SQUEUE_TIMEOUT_MS = 10_000
 /** As in src/schedulers/slurm/command.ts: in no name, reason or path. */

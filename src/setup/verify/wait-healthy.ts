@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { NodeUnreachable } from '../../check/node-client.js'
 import { type MagnetarError, messageOf } from '../../lib/errors.js'
 import type { ServiceControl } from '../services/service-control.js'
 import { serviceFailed } from '../services/service-failed.js'
 import type { NodePaths } from '../types.js'
 import { type NodeAccess, readNodeAccess } from './node-access.js'
-import { NodeUnreachable } from './node-client.js'
 
 export interface WaitHealthyOptions {
   readonly paths: Pick<NodePaths, 'etc' | 'serviceName'>

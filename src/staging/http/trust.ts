@@ -2,10 +2,8 @@ import fs from 'node:fs'
 import tls from 'node:tls'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 import type { Logger } from '../../lib/log.js'
+import { readSystemAuthorities } from '../../lib/system-authorities.js'
 import { CA_OPTION } from './option-names.js'
-
-/** Where distributions keep the authorities that their admins trust: Debian, SUSE and Alpine; Red Hat. */
-const SYSTEM_BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt']
 
 /**
  * Reads the PEM file of a private authority.
@@ -33,22 +31,11 @@ export function readAuthority(file: string): string {
  */
 export function createTrust(authority: string | undefined, log: Logger): tls.SecureContext {
   const own = authority === undefined ? [] : [authority]
-  const named = [process.env.SSL_CERT_FILE, process.env.NODE_EXTRA_CA_CERTS]
-  const system = [...SYSTEM_BUNDLES, ...named].flatMap((file) => readBundle(file))
+  const system = readSystemAuthorities()
   try {
     return tls.createSecureContext({ ca: [...tls.rootCertificates, ...system, ...own] })
   } catch (error) {
     log.warn({ reason: messageOf(error) }, 'a bundle of certificates of this machine is broken; not used')
     return tls.createSecureContext({ ca: [...tls.rootCertificates, ...own] })
-  }
-}
-
-function readBundle(file: string | undefined): string[] {
-  if (!file) return []
-  try {
-    return [fs.readFileSync(file, 'utf8')]
-  } catch {
-    // The other distribution's place.
-    return []
   }
 }

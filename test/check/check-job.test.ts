@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { CheckFailed, CheckStage } from '../../src/setup/verify/check-follow.js'
-import { type CheckOptions, runCheckJob } from '../../src/setup/verify/check-job.js'
+import { type CheckOptions, runCheckJob } from '../../src/check/check-job.js'
+import type { CheckFailed, CheckStage } from '../../src/check/follow-job.js'
 import { json, type Script, startScriptedNode } from './scripted-node.js'
 
 const signal = new AbortController().signal

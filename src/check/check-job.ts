@@ -1,13 +1,14 @@
-import { messageOf } from '../../lib/errors.js'
-import { quoteForShell } from '../../lib/shell.js'
+import { messageOf } from '../lib/errors.js'
+import { quoteForShell } from '../lib/shell.js'
 import {
   CheckFailed,
   type CheckStage,
   followJob,
   type QueueReason,
   type StatusDocument,
-} from './check-follow.js'
-import type { NodeClient, NodeRequest } from './node-client.js'
+} from './follow-job.js'
+import type { NodeClient } from './node-client.js'
+import { createPulsarCalls, type PulsarCalls, Refused, removeJob, type SetUpJob } from './pulsar-calls.js'
 
 export interface CheckReport {
   /** submitted, queued, running, complete: as they were seen. */
@@ -39,15 +40,8 @@ export interface CheckOptions {
 
 const QUEUE_LIMIT_MS = 120_000
 const RUN_LIMIT_MS = 60_000
-const CLEAN_LIMIT_MS = 10_000
 const MAX_PROBLEM = 500
 const GREETING = 'Hello from Galaxy'
-
-interface SetUpJob {
-  readonly job_id: string
-  readonly inputs_directory: string
-  readonly outputs_directory: string
-}
 
 /**
  * Sends one real job through a node, as a client would: set up, upload, submit, watch, fetch, clean. It is removed again
@@ -59,54 +53,44 @@ export async function runCheckJob(options: CheckOptions): Promise<CheckReport> {
   const states: string[] = []
   let stage: CheckStage = 'connect'
   let jobId: string | undefined
-  const call = async (
-    method: string,
-    route: string,
-    request: Omit<NodeRequest, 'signal'> = {},
-  ): Promise<string> => {
-    const { status, text } = await client.call(method, route, { ...request, signal })
-    if (status === 200) return text
-    throw new CheckFailed(status === 401 ? 'token' : stage, `${readError(text)} (status ${status})`, states)
-  }
+  const calls = createPulsarCalls(client, signal)
   const note = (status: string): void => {
     states.push(status)
     options.onStatus?.(status)
   }
   try {
-    await call('GET', 'healthz')
+    await calls.version()
     stage = 'setup'
     jobId = `magnetar-check-${Date.now()}-${process.pid}`
-    const job = JSON.parse(await call('POST', 'jobs', { query: { job_id: jobId } })) as SetUpJob
+    const job = await calls.setUp(jobId)
     // With `assign_ids: uuid` the node chooses.
     jobId = job.job_id
     stage = 'upload'
-    await call('POST', `jobs/${jobId}/files`, { query: { name: 'greeting', type: 'input' }, body: GREETING })
+    await calls.upload(jobId, { name: 'greeting', type: 'input' }, GREETING)
     stage = 'submit'
     const startedMs = performance.now()
-    await call('POST', `jobs/${jobId}/submit`, {
-      query: { command_line: commandOf(job, options.seconds ?? 0.2) },
-    })
+    await calls.submit(jobId, { command_line: commandOf(job, options.seconds ?? 0.2) })
     note('submitted')
     stage = 'queue'
-    const ended = await follow(options, jobId, call, note)
+    const ended = await follow(options, jobId, calls, note)
     const ms = Math.round(performance.now() - startedMs)
     stage = 'run'
     if (ended.status !== 'complete' || ended.returncode !== 0)
       throw new CheckFailed(stage, describeEnd(ended), states)
     stage = 'output'
-    const output = await call('GET', `jobs/${jobId}/files`, { query: { name: 'answer', type: 'output' } })
+    const output = (await calls.download(jobId, { name: 'answer', type: 'output' })).toString('utf8')
     const [greeting = '', node = '', slots = ''] = output.split('\n')
     if (greeting !== GREETING || node === '')
       throw new CheckFailed(stage, `it came back as ${JSON.stringify(output.slice(0, MAX_PROBLEM))}`, states)
     stage = 'clean'
-    await call('DELETE', `jobs/${jobId}`)
+    await calls.clean(jobId)
     jobId = undefined
     return { states, ms, node, slots, greeting }
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    throw error instanceof CheckFailed
-      ? new CheckFailed(error.stage, error.message, states, error)
-      : new CheckFailed(stage, messageOf(error), states, error)
+    if (error instanceof CheckFailed) throw new CheckFailed(error.stage, error.message, states, error)
+    const isToken = error instanceof Refused && error.status === 401
+    throw new CheckFailed(isToken ? 'token' : stage, messageOf(error), states, error)
   } finally {
     if (jobId !== undefined) await removeJob(client, jobId)
   }
@@ -115,12 +99,12 @@ export async function runCheckJob(options: CheckOptions): Promise<CheckReport> {
 function follow(
   options: CheckOptions,
   jobId: string,
-  call: (method: string, route: string) => Promise<string>,
+  calls: PulsarCalls,
   note: (status: string) => void,
 ): Promise<StatusDocument> {
   const { signal, queueLimitMs = QUEUE_LIMIT_MS, runLimitMs = RUN_LIMIT_MS, whyQueued, whyAfterMs } = options
   return followJob({
-    ask: async () => JSON.parse(await call('GET', `jobs/${jobId}/status`)) as StatusDocument,
+    ask: () => calls.status(jobId),
     onStatus: note,
     signal,
     queueLimitMs,
@@ -140,27 +124,4 @@ function describeEnd({ status, returncode, stderr }: StatusDocument): string {
   const end = status === 'complete' ? `it ended with return code ${returncode}` : `it ended as ${status}`
   const said = (stderr ?? '').trim().slice(-MAX_PROBLEM)
   return said === '' ? end : `${end}: ${said}`
-}
-
-/** With a time of its own: also after Ctrl-C nothing of the job is to stay. */
-async function removeJob(client: NodeClient, jobId: string): Promise<void> {
-  const signal = AbortSignal.timeout(CLEAN_LIMIT_MS)
-  for (const [method, route] of [
-    ['PUT', `jobs/${jobId}/cancel`],
-    ['DELETE', `jobs/${jobId}`],
-  ] as const) {
-    // What failed before is what counts.
-    await client.call(method, route, { signal }).catch(() => {})
-  }
-}
-
-/** The sentence of an error answer: JSON of this server, or whatever another sends. */
-function readError(text: string): string {
-  try {
-    const { error } = JSON.parse(text) as { error?: unknown }
-    if (typeof error === 'string') return error
-  } catch {
-    // Text, then.
-  }
-  return text.trim().slice(0, MAX_PROBLEM) || 'an empty answer'
 }

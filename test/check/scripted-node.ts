@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { createNodeClient, type NodeClient } from '../../src/setup/verify/node-client.js'
+import { createNodeClient, type NodeClient } from '../../src/check/node-client.js'
 
 /** "POST /jobs" → what is answered; a function is asked each time. `{job}` stands for the id of the job. */
 export type Script = Readonly<Record<string, Answer | (() => Answer)>>

@@ -6,8 +6,8 @@ import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createNodeClient, NodeUnreachable } from '../../src/check/node-client.js'
 import { localUrl } from '../../src/setup/verify/node-access.js'
-import { createNodeClient, NodeUnreachable } from '../../src/setup/verify/node-client.js'
 import { needs } from '../helpers/needs.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 
@@ -50,7 +50,7 @@ describe('the client of a node', () => {
       certificate: undefined,
     })
     const query = { name: 'a b&c', type: 'input' }
-    expect(await client.call('POST', 'jobs/1/files', { query, body: 'ä', signal })).toEqual({
+    expect(await client.call('POST', 'jobs/1/files', { query, body: 'ä', signal })).toMatchObject({
       status: 418,
       text: 'an answer',
     })
