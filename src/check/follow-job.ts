@@ -35,8 +35,15 @@ export interface QueueReason {
 export interface StatusDocument {
   readonly status: string
   readonly complete: string
-  readonly returncode?: number
-  readonly stderr?: string
+  readonly returncode?: number | null
+  readonly stdout?: string | null
+  readonly stderr?: string | null
+  readonly job_stderr?: string | null
+  readonly pulsar_version?: string
+  readonly working_directory_contents?: readonly string[]
+  readonly metadata_directory_contents?: readonly string[]
+  readonly outputs_directory_contents?: readonly string[]
+  readonly realized_dynamic_file_sources?: readonly { readonly contents?: string }[]
 }
 
 export interface FollowOptions {

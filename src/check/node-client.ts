@@ -64,6 +64,9 @@ export interface NodeClientOptions {
   readonly timeoutMs?: number
 }
 
+/** Of a certificate that is valid, but not the one that was given. */
+export const NOT_PINNED = 'the certificate is not the one of ssl_pem'
+
 const TIMEOUT_MS = 30_000
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
@@ -143,6 +146,6 @@ function pinned(certificate: string): ConnectionOptions {
     // It is trusted itself: that a public authority signed it, unknown here, must not matter.
     allowPartialTrustChain: true,
     checkServerIdentity: (_name, { fingerprint256 }) =>
-      fingerprint256 === wanted ? undefined : new Error('the certificate is not the one of ssl_pem'),
+      fingerprint256 === wanted ? undefined : new Error(NOT_PINNED),
   }
 }

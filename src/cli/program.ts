@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { addCheckCommand } from './check.js'
 import { addCompletionCommand } from './completion.js'
 import { addConfigCommand } from './config-command.js'
 import { addDepsCommand } from './deps.js'
@@ -61,6 +62,7 @@ export function createProgram(serve: (options: ServeArguments) => Promise<number
   addServeCommand(program, serve, finish)
   addConfigCommand(program, finish)
   addDepsCommand(program, finish)
+  addCheckCommand(program, finish)
   addUpgradeCommands(program, finish)
   addUninstallCommand(program, finish)
   addCompletionCommand(program, finish)

@@ -5,9 +5,9 @@ import { nodePaths } from '../../src/setup/paths.js'
 import type { ServiceControl, ServiceStatus } from '../../src/setup/services/service-control.js'
 import type { NodePaths } from '../../src/setup/types.js'
 import { waitHealthy } from '../../src/setup/verify/wait-healthy.js'
+import { type Script, startScriptedNode } from '../check/scripted-node.js'
 import { freePort } from '../helpers/free-port.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
-import { type Script, startScriptedNode } from '../check/scripted-node.js'
 
 const signal = new AbortController().signal
 

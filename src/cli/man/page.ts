@@ -13,6 +13,15 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   drift: 'setup --check: something is not as wanted; setup: done, but a conflict was left alone',
   notPermitted: 'this user may not do it',
   verification: 'the node is set up, but a job sent through it did not end well',
+  checkReach: 'check: the node does not answer at its address',
+  checkTls: 'check: the certificate or TLS is wrong',
+  checkProtocol: 'check: what answers is no Pulsar, or has no such manager',
+  checkToken: 'check: the token is wrong or missing',
+  checkClock: 'check: the clock of the node is wrong',
+  checkFiles: 'check: job directories, uploads or downloads do not work',
+  checkJob: 'check: the job did not run, or not well',
+  checkCancel: 'check: a job could not be cancelled',
+  checkPull: 'check: the node could not fetch or deliver files',
   config: 'the configuration is wrong; nothing was started or changed',
   interrupted: 'interrupted; the message says what was done and how to go on',
 }
@@ -65,6 +74,10 @@ const EXAMPLES = [
     'magnetar setup --yes --host 0.0.0.0 --tls-cert chain.pem --tls-key key.pem',
   ],
   ['Whether all is still as wanted (exit status 3 when not):', 'magnetar setup --check'],
+  [
+    'Whether a node works, from any machine:',
+    'magnetar check https://node.example.org:8913 --token-file FILE',
+  ],
   ['Serve a node in the foreground:', 'magnetar serve --config /srv/pulsar/etc'],
 ] as const
 

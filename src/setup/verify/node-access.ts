@@ -11,6 +11,8 @@ export interface NodeAccess {
   /** "http://127.0.0.1:8913/" */
   readonly url: string
   readonly client: NodeClient
+  /** Of the node, PEM; undefined: it serves plain HTTP. */
+  readonly certificate: string | undefined
 }
 
 /**
@@ -36,7 +38,12 @@ export async function readNodeAccess(
   const { sslPem } = config.server
   const certificate = sslPem === undefined ? undefined : await readCertificate(sslPem, signal)
   const url = localUrl(config.server)
-  return { config, url, client: createNodeClient({ url, token: config.privateToken, certificate }) }
+  return {
+    config,
+    url,
+    certificate,
+    client: createNodeClient({ url, token: config.privateToken, certificate }),
+  }
 }
 
 /** Where a node that listens at `host` is reached from its own machine. */
