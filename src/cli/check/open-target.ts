@@ -13,7 +13,6 @@ import type { CheckCommandLine } from '../check.js'
 import { openConfig } from '../config/config-directory.js'
 import { readValue } from '../config/read-value.js'
 import type { Terminal } from '../config/terminal.js'
-import { readTokenFile } from '../setup/gather.js'
 
 export type OpenedTarget = Pick<
   RunChecksOptions,
@@ -89,13 +88,29 @@ async function readToken(
 ): Promise<string | undefined> {
   if (tokenFile !== undefined && tokenStdin)
     throw new MagnetarError('ANSWER_INVALID', '--token-file and --token-stdin cannot be used together')
-  if (tokenStdin) {
+  if (tokenStdin || tokenFile === '-') {
     const token = await readValue('private_token', terminal)
     if (token === undefined) throw new MagnetarError('ANSWER_INVALID', 'no token was given')
     return token
   }
   const file = tokenFile ?? (terminal.env.MAGNETAR_CHECK_TOKEN_FILE || undefined)
   return file === undefined ? undefined : readTokenFile(file, signal)
+}
+
+/** Whatever a Python Pulsar has in its app.yml is a token, also with spaces: one line, as it is. */
+async function readTokenFile(file: string, signal: AbortSignal): Promise<string> {
+  const refuse = (why: string): MagnetarError =>
+    new MagnetarError('ANSWER_INVALID', `the token cannot be read from ${file}: ${why}`, {
+      fix: "Name a file that holds nothing but private_token of the node's app.yml, in one line.",
+    })
+  const text = await readSmallFile(file, signal).catch((error: unknown) => {
+    signal.throwIfAborted()
+    throw refuse(messageOf(error))
+  })
+  const token = text.replace(/\r?\n$/, '')
+  if (token === '') throw refuse('it is empty')
+  if (/[\r\n]/.test(token)) throw refuse('it has several lines')
+  return token
 }
 
 /** Node's own list, the system's, and those of the file. */

@@ -83,7 +83,8 @@ function readPull(line: CheckCommandLine): Omit<PullOptions, 'localAddress'> | u
 function summary({ results, ms, interrupted, left }: CheckRun): string {
   const count = (state: CheckState): number => results.filter((each) => each.state === state).length
   const time = formatMs(ms)
-  if (interrupted) return left.length === 0 ? `Stopped after ${time}; its jobs are removed.` : `Stopped after ${time}.`
+  if (interrupted)
+    return left.length === 0 ? `Stopped after ${time}; its jobs are removed.` : `Stopped after ${time}.`
   const [passed, warned, failed] = [count('passed'), count('warned'), count('failed')]
   const more = [
     ...(warned > 0 ? [`${warned} with a warning`] : []),
