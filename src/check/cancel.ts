@@ -3,12 +3,12 @@ import { Refused } from './pulsar-calls.js'
 import type { Session } from './session.js'
 import { CheckProblem, type Finding } from './types.js'
 
-/** Writes a line twice a second, for five minutes at the most: whether it has really ended is seen by that. */
-const COMMAND = 'i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo $i >> beat; sleep 0.5; done'
+/** Writes a line five times a second, for five minutes at the most: whether it has really ended is seen by that. */
+const COMMAND = 'i=0; while [ $i -lt 1500 ]; do i=$((i+1)); echo $i >> beat; sleep 0.2; done'
 const BEAT = { type: 'output_workdir', name: 'beat' } as const
 const POLL_MS = 100
-/** Three beats. */
-const QUIET_MS = 1500
+/** Five beats. */
+const QUIET_MS = 1000
 /** Slurm gives a job 30 s between TERM and KILL (KillWait), a file system that is shared some more. */
 const GONE_LIMIT_MS = 45_000
 
@@ -16,6 +16,7 @@ const GONE_LIMIT_MS = 45_000
 export async function checkCancel(session: Session): Promise<Finding<true>> {
   const { calls, signal, limits } = session
   const { job_id: jobId } = await session.setUp(session.newJobId('cancel'))
+  const limitMs = Math.min(GONE_LIMIT_MS, limits.jobMs)
   return session.explained('cancel', 'the job to be cancelled', async () => {
     await calls.submit(jobId, { command_line: COMMAND })
     const ran = await until(signal, limits.jobMs, async () => {
@@ -25,16 +26,16 @@ export async function checkCancel(session: Session): Promise<Finding<true>> {
     })
     await calls.cancel(jobId)
     let last = ''
-    const ended = await until(signal, Math.min(GONE_LIMIT_MS, limits.jobMs), async () => {
+    const ended = await until(signal, limitMs, async () => {
       const { status, complete } = await calls.status(jobId)
       last = status
       return complete === 'true'
     })
-    if (!ended) throw problem(`a cancelled job is still ${last} after ${GONE_LIMIT_MS / 1000} s`)
+    if (!ended) throw problem(`a cancelled job is still ${last} after ${Math.round(limitMs / 1000)} s`)
     if (last !== 'cancelled') throw problem(`a cancelled job ended as ${last}`)
     if (!ran) return { value: true, message: 'a job that waited is cancelled (it did not get to run)' }
     let before = await beats(session, jobId)
-    const silent = await until(signal, GONE_LIMIT_MS, async () => {
+    const silent = await until(signal, limitMs, async () => {
       await delay(QUIET_MS, undefined, { signal })
       const now = await beats(session, jobId)
       const same = now === before

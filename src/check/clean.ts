@@ -8,12 +8,12 @@ const POLL_MS = 100
 
 /** Removes all jobs of this run, and sees that they are gone: a node does not know a job without its directory. */
 export async function cleanUp(session: Session): Promise<Finding<true>> {
-  const { calls, client, jobs, signal } = session
+  const { calls, client, jobs, signal, limits } = session
   const count = jobs.size
   for (const jobId of [...jobs]) {
     if (!(await removeJob(client, jobId))) throw stays(jobId, 'the request failed')
     signal.throwIfAborted()
-    const endMs = performance.now() + LIMIT_MS
+    const endMs = performance.now() + Math.min(LIMIT_MS, limits.jobMs)
     for (;;) {
       const { status } = await session.explained('files', 'the status of a removed job', () =>
         calls.status(jobId),

@@ -72,6 +72,8 @@ async function explain(error: unknown, options: IdentifyOptions): Promise<CheckP
   if (error instanceof Refused) {
     const { status, code } = error
     if (code === 'MANAGER_UNKNOWN') return unknownManager(target)
+    if (code === 'ROUTE_UNKNOWN')
+      return foreign(target, `the node is not at the path ${target.url.pathname}`, error)
     if ([502, 503, 504].includes(status) && code === undefined) return gateway(error)
     if (status >= 300 && status < 400) return redirected(error, target)
     // A Python Pulsar fails at every route of a manager that it does not have.

@@ -33,11 +33,16 @@ export interface Session {
   setUp(jobId: string): Promise<SetUpJob>
 }
 
+const GRACE_MS = 2000
+
 export function createSession(
   options: Pick<Session, 'target' | 'client' | 'signal' | 'limits' | 'whyQueued'>,
 ): Session {
   const { target, client, signal, limits } = options
-  const calls = createPulsarCalls(client, signal)
+  // A call under way when somebody stops this may be one that makes a job: it is let end, so that the job can be removed after it.
+  const late = new AbortController()
+  signal.addEventListener('abort', () => setTimeout(() => late.abort(), GRACE_MS).unref(), { once: true })
+  const calls = createPulsarCalls(client, late.signal)
   const run = `${Date.now()}-${randomBytes(3).toString('hex')}`
   const jobs = new Set<string>()
   const session: Session = {
@@ -47,7 +52,9 @@ export function createSession(
     newJobId: (purpose) => `magnetar-check-${run}-${purpose}`,
     async explained(kind, what, work) {
       try {
-        return await work()
+        const found = await work()
+        signal.throwIfAborted()
+        return found
       } catch (error) {
         signal.throwIfAborted()
         throw explainCall(error, { target, kind, what, timeoutMs: limits.answerMs })
