@@ -128,6 +128,7 @@ function renderEnvironment(): string[] {
   return [
     paragraph('Each option of setup; a flag goes before its variable, a variable before the answers file.'),
     ...[...own, ...others].map(([name, text]) => entry(name, undefined, text)),
+    entry('MAGNETAR_CHECK_TOKEN_FILE', undefined, 'check: as --token-file'),
     entry('NO_COLOR', undefined, 'when it is set and not empty: no colours and no redrawing'),
   ]
 }
