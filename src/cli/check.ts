@@ -21,23 +21,30 @@ export interface CheckCommandLine {
 }
 
 const EXAMPLES = `Examples:
-  magnetar check                                     the node of this machine, by its configuration
+  magnetar check                                     the node of this machine
   magnetar check https://node.example.org:8913 --token-file token
   magnetar check http://node:8913 --manager long --json | jq .ok
 `
 
 const NOTES = `
-Sends three small jobs through a node, as Galaxy would, and removes them again, also after Ctrl-C or a failure. Works with any
-Pulsar, from any machine: give it the URL that Galaxy has. Without a URL it is the node of --config, else of $PULSAR_CONFIG_DIR,
-else the installation that this program is part of; its token is read there. With a URL and --config: its token only.
+Sends three small jobs through a node, as Galaxy would, and removes them
+again, also after Ctrl-C or a failure. Works with any Pulsar, from any
+machine: give it the URL that Galaxy has. Without a URL it is the node of
+--config, else of $PULSAR_CONFIG_DIR, else the installation that this program
+is part of; its token is read there. With a URL and --config: its token only.
 
-The token never stands on the command line: --token-file FILE, $MAGNETAR_CHECK_TOKEN_FILE, or --token-stdin.
+The token never stands on the command line: --token-file FILE,
+$MAGNETAR_CHECK_TOKEN_FILE, or --token-stdin.
 
-For "pull" the node fetches a file from this machine: from the address with which this machine reaches the node, unless
---files-host, --files-port or --files-url say otherwise. When it cannot, that is left out, and a failure only if one of them was given.
+For "pull" the node fetches a file from this machine: from the address with
+which this machine reaches the node, unless --files-host, --files-port or
+--files-url say otherwise. When it cannot, that is left out, and a failure
+only if a host or URL was given.
 
-Exit codes: 0 works, 2 usage, 10 no answer, 11 TLS, 12 no Pulsar or no such manager, 13 token, 14 clock, 15 files,
-16 job, 17 cancel, 18 pull, 78 the configuration is wrong, 130 interrupted. Of several failures the first counts, the clock last.`
+Exit codes: 0 works, 2 usage, 10 no answer, 11 TLS, 12 no Pulsar or no such
+manager, 13 token, 14 clock, 15 files, 16 job, 17 cancel, 18 pull, 78 the
+configuration is wrong, 130 interrupted. Of several failures the first counts,
+the clock last.`
 
 /** Registers `magnetar check`; what it does is loaded when it is called. */
 export function addCheckCommand(program: Command, finish: Finish): void {
