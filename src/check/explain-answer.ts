@@ -52,7 +52,7 @@ function explainRefusal(refused: Refused, { target, kind, what }: Asked): CheckP
       'files',
       `${what} was refused: the disk of the node is full (${said})`,
       'Jobs of Galaxy are refused, and running ones lose what they write.',
-      'On the node: df -h and df -i of staging_directory; make room, or set maximum sizes. "magnetar doctor" on the node says which disk.',
+      'On the node: df -h and df -i of staging_directory; make room there.',
     )
   if (status === 413)
     return problem(

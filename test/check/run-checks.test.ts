@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type RunChecksOptions, runChecks } from '../../src/check/run-checks.js'
 import { readTarget } from '../../src/check/target.js'
 import { createAuthority, opensslMissing } from '../helpers/certificates.js'
@@ -12,6 +12,9 @@ import { tempDirectory } from '../helpers/temp-directory.js'
 import { waitFor } from '../helpers/wait-for.js'
 import { startMagnetar } from '../peers/magnetar-server.js'
 import { type Meddler, type Meddlings, startMeddler } from './meddler.js'
+
+// Real jobs, several in some of the tests.
+vi.setConfig({ testTimeout: 60_000 })
 
 const TOKEN = 'foo'
 const PAGE = '<html><head><title>Welcome to nginx!</title></head><body></body></html>'
@@ -353,15 +356,15 @@ describe('a node whose jobs do not go through', () => {
   })
 
   it('a job that goes on after its cancel', async () => {
-    const limits = { connectMs: 1000, answerMs: 5000, jobMs: 3000 }
+    const limits = { connectMs: 1000, answerMs: 5000, jobMs: 6000 }
     const ignored = await spoiled({ 'PUT /jobs/{job}/cancel': served('OK') })
     const { first } = await check(ignored.url, { limits })
-    expect(first).toMatchObject({ name: 'cancel', kind: 'cancel', message: /is still running after 3 s/ })
+    expect(first).toMatchObject({ name: 'cancel', kind: 'cancel', message: /is still running after 6 s/ })
     await waitFor(() => left().length === 0, { what: 'removal of the jobs' })
   })
 
   it('a job that is only said to be cancelled', async () => {
-    const limits = { connectMs: 1000, answerMs: 5000, jobMs: 3000 }
+    const limits = { connectMs: 1000, answerMs: 5000, jobMs: 6000 }
     let cancels = 0
     const { url } = await spoiled({
       'PUT /jobs/{job}/cancel': served('OK'),
@@ -385,7 +388,7 @@ describe('a node whose jobs do not go through', () => {
   })
 
   it('a job that is not removed', async () => {
-    const limits = { connectMs: 1000, answerMs: 5000, jobMs: 3000 }
+    const limits = { connectMs: 1000, answerMs: 5000, jobMs: 6000 }
     const { url } = await spoiled({ 'DELETE /jobs/{job}': served('OK') })
     const { first } = await check(url, { limits })
     expect(first).toMatchObject({
