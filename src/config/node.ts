@@ -1,13 +1,5 @@
+import type { ScalarValue } from '../lib/edit/yaml-scalars.js'
 import type { Place } from './problems.js'
-
-/** Types of a scalar as Python's YAML 1.1 reader sees them; values of ini files and variables are always `text`. */
-export type ScalarValue =
-  | { readonly type: 'text'; readonly value: string }
-  | { readonly type: 'int'; readonly value: number | bigint }
-  | { readonly type: 'float'; readonly value: number }
-  | { readonly type: 'bool'; readonly value: boolean }
-  | { readonly type: 'null'; readonly value: null }
-  | { readonly type: 'date'; readonly value: string }
 
 /** A scalar with its place and the characters that stand in the file: `0750`, `yes`, `1:00:00`. */
 export type ScalarNode = ScalarValue & {

@@ -1,5 +1,5 @@
+import { resolvePlainScalar } from '../lib/edit/yaml-scalars.js'
 import type { ConfigNode, MappingNode, ScalarNode, SequenceNode } from './node.js'
-import { resolvePlainScalar } from './yaml-scalars.js'
 
 /**
  * Reads the plain sort of YAML that nearly every app.yml is: block mappings and lists, one-line scalars, comments. For anything

@@ -1,4 +1,4 @@
-import type { YamlScalar } from '../edit/quote-yaml.js'
+import type { YamlScalar } from '../../lib/edit/quote-yaml.js'
 import type { Option } from '../option.js'
 import { anything, fileMode, tmpDirectory } from '../option-types.js'
 

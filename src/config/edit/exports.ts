@@ -1,7 +1,14 @@
+import { refuseEdit } from '../../lib/edit/refuse.js'
+import {
+  appendLines,
+  insertBelow,
+  lineNumber,
+  removeLines,
+  type Splice,
+  spliceText,
+} from '../../lib/edit/text-lines.js'
 import { quoteForShell } from '../../lib/shell.js'
-import { refuseEdit } from './refuse.js'
 import { listShellLines, readShellWord, type ShellLine, type ShellWord } from './shell-lines.js'
-import { appendLines, insertBelow, lineNumber, removeLines, type Splice, spliceText } from './text-lines.js'
 
 export interface ExportEdit {
   /** Of the variable. */

@@ -1,4 +1,4 @@
-import { afterLineBreak, endOfLine } from './text-lines.js'
+import { afterLineBreak, endOfLine } from '../../lib/edit/text-lines.js'
 
 /** One line of an ini file, as ../ini.ts takes it. */
 export interface IniLine {

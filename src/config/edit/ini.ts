@@ -1,7 +1,4 @@
-import { type IniFile, type IniValue, parseIni } from '../ini.js'
-import { createProblems } from '../problems.js'
-import { type IniLine, listIniLines, splitOption, styleLike } from './ini-lines.js'
-import { type EditPlace, refuseEdit } from './refuse.js'
+import { type EditPlace, refuseEdit } from '../../lib/edit/refuse.js'
 import {
   afterLineBreak,
   appendLines,
@@ -11,7 +8,10 @@ import {
   removeLines,
   type Splice,
   spliceText,
-} from './text-lines.js'
+} from '../../lib/edit/text-lines.js'
+import { type IniFile, type IniValue, parseIni } from '../ini.js'
+import { createProblems } from '../problems.js'
+import { type IniLine, listIniLines, splitOption, styleLike } from './ini-lines.js'
 
 export interface IniEdit {
   readonly section: string

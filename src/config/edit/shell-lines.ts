@@ -1,4 +1,4 @@
-import { afterLineBreak, endOfLine } from './text-lines.js'
+import { afterLineBreak, endOfLine } from '../../lib/edit/text-lines.js'
 
 /** One line of a shell script. */
 export interface ShellLine {

@@ -1,7 +1,7 @@
-import { quoteYaml, quoteYamlAs, renderYaml, type YamlValue } from './quote-yaml.js'
-import { type EditPlace, refuseEdit } from './refuse.js'
-import { appendLines, endOfLine, insertBelow, removeLines, type Splice } from './text-lines.js'
-import { deeperCommentsEnd, type Entry, indentStep, shapeOf } from './yaml-layout.js'
+import { quoteYaml, quoteYamlAs, renderYaml, type YamlValue } from '../../lib/edit/quote-yaml.js'
+import { type EditPlace, refuseEdit } from '../../lib/edit/refuse.js'
+import { appendLines, endOfLine, insertBelow, removeLines, type Splice } from '../../lib/edit/text-lines.js'
+import { deeperCommentsEnd, type Entry, indentStep, shapeOf } from '../../lib/edit/yaml-layout.js'
 import type { Target } from './yaml-target.js'
 
 /** What puts a value where `target` is, or makes the keys that are missing there. */

@@ -1,7 +1,7 @@
 import { isMap, type ParsedNode } from 'yaml'
-import { type EditPlace, refuseEdit } from './refuse.js'
-import { lineNumber } from './text-lines.js'
-import { type Entry, listEntries, parseLayout, type Shape, shapeOf } from './yaml-layout.js'
+import { type EditPlace, refuseEdit } from '../../lib/edit/refuse.js'
+import { lineNumber } from '../../lib/edit/text-lines.js'
+import { type Entry, listEntries, parseLayout, type Shape, shapeOf } from '../../lib/edit/yaml-layout.js'
 
 /** Where an edit takes place: in the mapping of `entries`, at `entry` or, if that is not there, with new keys `missing`. */
 export interface Target {

@@ -1,5 +1,5 @@
+import { isCollection, isList, type YamlValue } from '../../lib/edit/quote-yaml.js'
 import type { ConfigNode } from '../node.js'
-import { isCollection, isList, type YamlValue } from './quote-yaml.js'
 
 /**
  * What a file says, without how: a scalar as "type value", a list, a mapping in any order. Two of them tell whether an edit changed

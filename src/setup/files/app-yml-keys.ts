@@ -1,5 +1,5 @@
-import type { YamlValue } from '../../config/edit/quote-yaml.js'
 import { editYaml, readYamlValue } from '../../config/edit/yaml.js'
+import type { YamlValue } from '../../lib/edit/quote-yaml.js'
 import { type AnswerKey, isExplicit, type SetupContext } from '../types.js'
 import type { Dialect } from './config-text.js'
 import type { FoundValue, KeyValue, WantedKey } from './managed-file.js'

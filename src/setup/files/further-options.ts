@@ -1,6 +1,6 @@
-import { quoteYaml } from '../../config/edit/quote-yaml.js'
 import type { Option } from '../../config/option.js'
 import { appOptions, managerOptions } from '../../config/options/index.js'
+import { quoteYaml } from '../../lib/edit/quote-yaml.js'
 import type { Answers, NodePaths } from '../types.js'
 
 /** An option to offer in a new app.yml, with what to show where the default is nothing or is computed. */

@@ -1,5 +1,5 @@
-import { renderYaml } from '../../config/edit/quote-yaml.js'
 import { editYaml, readYamlValue } from '../../config/edit/yaml.js'
+import { renderYaml } from '../../lib/edit/quote-yaml.js'
 import { readToken } from '../answers/token.js'
 import { defineStep } from '../define-step.js'
 import {

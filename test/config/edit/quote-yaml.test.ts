@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { quoteYaml, quoteYamlAs, renderYaml } from '../../../src/config/edit/quote-yaml.js'
 import { readYamlValue } from '../../../src/config/edit/yaml.js'
+import { quoteYaml, quoteYamlAs, renderYaml } from '../../../src/lib/edit/quote-yaml.js'
 import { createRandom, HARD_TEXTS } from './random.js'
 
 const ALPHABET = [

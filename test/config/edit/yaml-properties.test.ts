@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import type { YamlValue } from '../../../src/config/edit/quote-yaml.js'
 import { editYaml, readYamlValue } from '../../../src/config/edit/yaml.js'
+import type { YamlValue } from '../../../src/lib/edit/quote-yaml.js'
 import { createRandom, HARD_TEXTS, type Random } from './random.js'
 import { makeYaml } from './random-yaml.js'
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { YamlValue } from '../../../src/config/edit/quote-yaml.js'
 import { editYaml, readYamlValue } from '../../../src/config/edit/yaml.js'
+import type { YamlValue } from '../../../src/lib/edit/quote-yaml.js'
 import { MagnetarError } from '../../../src/lib/errors.js'
 
 /** One edit by dotted path. */

@@ -1,4 +1,4 @@
-import { quoteYaml, quoteYamlAs } from '../../../config/edit/quote-yaml.js'
+import { quoteYaml, quoteYamlAs } from '../../../lib/edit/quote-yaml.js'
 
 export interface AppYml {
   /** undefined or empty: none, and everybody who reaches the server may use it. */

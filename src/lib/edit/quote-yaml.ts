@@ -1,4 +1,4 @@
-import { resolvePlainScalar } from '../yaml-scalars.js'
+import { resolvePlainScalar } from './yaml-scalars.js'
 
 /** What editing writes and reads: the values of YAML 1.1 as PyYAML knows them. */
 export type YamlScalar = string | number | boolean | null

@@ -1,5 +1,4 @@
-import { MagnetarError } from '../../lib/errors.js'
-import { formatPlace } from '../problems.js'
+import { MagnetarError } from '../errors.js'
 
 /** What is to be edited, for messages: the path, and the line where something is in the way. */
 export interface EditPlace {
@@ -10,7 +9,8 @@ export interface EditPlace {
 
 /** EDIT_REFUSED; `message` is a sentence without full stop and without any value of the file. */
 export function refuseEdit({ file, line }: EditPlace, message: string, fix?: string): MagnetarError {
-  const place = file === undefined ? (line === undefined ? '' : `line ${line}`) : formatPlace({ file, line })
+  const at = line === undefined ? [] : [file === undefined ? `line ${line}` : String(line)]
+  const place = [...(file === undefined ? [] : [file]), ...at].join(':')
   return new MagnetarError(
     'EDIT_REFUSED',
     place === '' ? message : `${place}: ${message}`,

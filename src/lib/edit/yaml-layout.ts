@@ -8,8 +8,8 @@ import {
   parseDocument,
   type YAMLMap,
 } from 'yaml'
-import { resolvePlainScalar } from '../yaml-scalars.js'
 import { endOfLine, startOfLine } from './text-lines.js'
+import { resolvePlainScalar } from './yaml-scalars.js'
 
 type BlockMap = YAMLMap.Parsed<ParsedNode, ParsedNode | null>
 

@@ -1,4 +1,11 @@
-import type { ScalarValue } from './node.js'
+/** Types of a scalar as Python's YAML 1.1 reader sees them; values of ini files and variables are always `text`. */
+export type ScalarValue =
+  | { readonly type: 'text'; readonly value: string }
+  | { readonly type: 'int'; readonly value: number | bigint }
+  | { readonly type: 'float'; readonly value: number }
+  | { readonly type: 'bool'; readonly value: boolean }
+  | { readonly type: 'null'; readonly value: null }
+  | { readonly type: 'date'; readonly value: string }
 
 // The implicit resolvers of PyYAML (yaml/resolver.py), which are not quite those of the YAML 1.1 page: y and n are text,
 // a float needs a dot and a signed exponent, 01:00:00 is text but 1:00:00 is 3600.
