@@ -3,7 +3,7 @@ import type * as Yaml from 'yaml'
 import { resolvePlainScalar } from '../lib/edit/yaml-scalars.js'
 import type { ConfigNode, MappingNode, ScalarNode } from './node.js'
 import type { Place, Problems } from './problems.js'
-import { describeYamlError } from './yaml-errors.js'
+import { describeYamlError } from '../lib/edit/yaml-errors.js'
 
 // After the first few come their consequences.
 const MAX_ERRORS = 5

@@ -10,8 +10,8 @@ export interface GalaxyDestination {
   readonly url: string
   /** Where the token stands on the node, for the comment; undefined: the node wants none. */
   readonly tokenFile: string | undefined
-  /** The node's staging directory. */
-  readonly jobsDirectory: string
+  /** The node's staging directory; undefined: whatever the node says. */
+  readonly jobsDirectory: string | undefined
   /** The manager of the node that is meant; undefined: its default one. */
   readonly manager?: string
   readonly defaultFileAction?: DefaultFileAction
@@ -86,7 +86,7 @@ function parametersOf(destination: GalaxyDestination): readonly (readonly [strin
     ...(manager === undefined ? [] : [['manager', manager] as const]),
     ...(tokenFile === undefined ? [] : [['private_token', TOKEN_PLACEHOLDER] as const]),
     ['default_file_action', defaultFileAction],
-    ['jobs_directory', jobsDirectory],
+    ...(jobsDirectory === undefined ? [] : [['jobs_directory', jobsDirectory] as const]),
   ]
 }
 
@@ -126,3 +126,5 @@ function escapeForXml(text: string): string {
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;')
 }
+
+export { DEFAULT_FILE_ACTION, LOAD as REST_LOAD, RUNNER as REST_RUNNER }

@@ -104,7 +104,7 @@ function isBlockScalar(node: Node): boolean {
 }
 
 /** The end of the last character that is something of the node: no comment, no blank line. */
-function contentEnd(text: string, node: ParsedNode): number {
+export function contentEnd(text: string, node: ParsedNode): number {
   if (isBlockScalar(node)) {
     const source = sourceOf(text, node)
     // With `+` the empty lines at the end are part of the value.

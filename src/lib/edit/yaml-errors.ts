@@ -20,6 +20,7 @@ const EXPLANATIONS: Partial<Record<ErrorCode, Explanation>> = {
   TAB_AS_INDENT: { message: 'the line is indented with a tab', fix: 'indent with spaces' },
   MISSING_CHAR: { message: 'a closing quote, bracket, comma or colon is missing here or above' },
   MULTILINE_IMPLICIT_KEY: { message: 'the line has no ":" after its key' },
+  DUPLICATE_KEY: { message: 'a key is there twice', fix: 'remove one of the two' },
   MULTIPLE_DOCS: { message: 'the file has more than one YAML document', fix: 'remove the second "---"' },
   BAD_DQ_ESCAPE: {
     message: 'a text in double quotes has a backslash before a character that cannot be escaped',
