@@ -36,7 +36,7 @@ export function readXml(text: string, file: string | undefined): JobConf {
     destinations: list(text, destinations, 'destination', 'destination', (element) => ({
       runner: element.attributes.runner ?? '',
       params: new Map(
-        elementsOf(element, 'param').map((param) => [param.attributes.id ?? '', valueOf(param)] as const),
+        elementsOf(element, 'param').map((param) => [param.attributes.id ?? '', valueIn(param)] as const),
       ),
     })),
     tools: list(text, tools, 'tool', 'tool', (element) => ({
@@ -55,7 +55,7 @@ export function readXml(text: string, file: string | undefined): JobConf {
 }
 
 /** `value` goes before the text (JobConfiguration.get_params). */
-function valueOf({ attributes, text }: XmlElement): string {
+function valueIn({ attributes, text }: XmlElement): string {
   return attributes.value ?? text
 }
 
