@@ -4,6 +4,7 @@ import { addCompletionCommand } from './completion.js'
 import { addConfigCommand } from './config-command.js'
 import { addDepsCommand } from './deps.js'
 import { EXIT } from './exit-codes.js'
+import { addGalaxyCommand } from './galaxy.js'
 import type { ServeArguments } from './main.js'
 import { addManCommand } from './man.js'
 import { version } from './package.js'
@@ -65,6 +66,7 @@ export function createProgram(serve: (options: ServeArguments) => Promise<number
   addCheckCommand(program, finish)
   addUpgradeCommands(program, finish)
   addUninstallCommand(program, finish)
+  addGalaxyCommand(program, finish)
   addCompletionCommand(program, finish)
   addManCommand(program, finish)
   return program

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
 import type * as Yaml from 'yaml'
+import { describeYamlError } from '../lib/edit/yaml-errors.js'
 import { resolvePlainScalar } from '../lib/edit/yaml-scalars.js'
 import type { ConfigNode, MappingNode, ScalarNode } from './node.js'
 import type { Place, Problems } from './problems.js'
-import { describeYamlError } from '../lib/edit/yaml-errors.js'
 
 // After the first few come their consequences.
 const MAX_ERRORS = 5

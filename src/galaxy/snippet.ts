@@ -38,7 +38,10 @@ export function showTokenCommand(tokenFile: string): string {
 }
 
 /** For job_conf.yml. */
-export function renderJobConfYaml(destination: GalaxyDestination, tool = EXAMPLE_TOOL): string {
+export function renderJobConfYaml(
+  destination: GalaxyDestination,
+  tools: readonly string[] = [EXAMPLE_TOOL],
+): string {
   const parameters = parametersOf(destination).map(([name, value]) => {
     const hint = hintFor(name, value, destination)
     return `      ${name}: ${quoteForYaml(value)}${hint === undefined ? '' : `  # ${hint}`}`
@@ -53,13 +56,18 @@ export function renderJobConfYaml(destination: GalaxyDestination, tool = EXAMPLE
     `      runner: ${RUNNER}`,
     ...parameters,
     'tools:',
-    `  - id: ${quoteForYaml(tool)}`,
-    `    environment: ${quoteForYaml(destination.id)}`,
+    ...tools.flatMap((tool) => [
+      `  - id: ${quoteForYaml(tool)}`,
+      `    environment: ${quoteForYaml(destination.id)}`,
+    ]),
   ].join('\n')}\n`
 }
 
 /** For job_conf.xml. */
-export function renderJobConfXml(destination: GalaxyDestination, tool = EXAMPLE_TOOL): string {
+export function renderJobConfXml(
+  destination: GalaxyDestination,
+  tools: readonly string[] = [EXAMPLE_TOOL],
+): string {
   const id = escapeForXml(destination.id)
   const parameters = parametersOf(destination).flatMap(([name, value]) => {
     const line = `        <param id="${name}">${escapeForXml(value)}</param>`
@@ -75,7 +83,7 @@ export function renderJobConfXml(destination: GalaxyDestination, tool = EXAMPLE_
     ...parameters,
     '    </destination>',
     '<!-- in <tools> -->',
-    `    <tool id="${escapeForXml(tool)}" destination="${id}"/>`,
+    ...tools.map((tool) => `    <tool id="${escapeForXml(tool)}" destination="${id}"/>`),
   ].join('\n')}\n`
 }
 

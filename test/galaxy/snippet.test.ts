@@ -83,7 +83,7 @@ describe('the snippet for Galaxy', () => {
     ['the exercise', exercise],
     ['odd names', odd],
   ])('is XML with plugin, destination and tool: %s', (_what, destination) => {
-    const elements = elementsOf(renderJobConfXml(destination, 'cat1'))
+    const elements = elementsOf(renderJobConfXml(destination, ['cat1']))
     const { id } = destination
     const named = (name: string) => elements.filter((element) => element.name === name)
     expect(named('plugin').map(({ attributes }) => attributes)).toEqual([
