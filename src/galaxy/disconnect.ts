@@ -32,7 +32,7 @@ export function disconnect(
   const found = start.destinations.find(({ id }) => id === destination)
   const isOurs = found?.marker !== undefined
   if (found?.marker) {
-    if (start.default === destination)
+    if (start.default === destination && !isOnlyNeededNow(format, start, before, destination))
       throw refuseEdit(
         { file, line: found.line },
         `${destination} is the default destination, without which Galaxy does not start`,
@@ -77,6 +77,17 @@ function expectOnTop(
   }
 }
 
+/** The default was added because there were two destinations, of which one is left. */
+function isOnlyNeededNow(
+  format: JobConfFormat,
+  { destinations }: JobConf,
+  text: string,
+  id: string,
+): boolean {
+  const isOurs = format.markers(text).some(({ marker }) => marker.what === 'default' && marker.id === id)
+  return isOurs && destinations.length <= 2
+}
+
 /** What several destinations use goes with the last of them: the runner, the default that only they made necessary, sections. */
 function takeShared(format: JobConfFormat, before: string, changes: string[]): string {
   let text = before
@@ -89,10 +100,9 @@ function takeShared(format: JobConfFormat, before: string, changes: string[]): s
   }
   const marker = format.markers(text).find((each) => each.marker.what === 'default')?.marker
   const { destinations, default: current } = format.read(text)
-  if (marker && !destinations.some((each) => each.marker)) {
-    // With two others Galaxy needs it; and another value is somebody else's.
-    const isOurs = destinations.length < 2 && current === marker.id
-    const after = isOurs ? format.takeAway(text, marker) : undefined
+  // With one destination Galaxy needs none.
+  if (marker && destinations.length < 2) {
+    const after = current === marker.id ? format.takeAway(text, marker) : undefined
     if (after !== undefined) changes.push(`take the default ${marker.id} away, which was added for it`)
     text = after ?? format.giveUp(text, marker)
   }

@@ -5,8 +5,8 @@ const INSTEAD = 'instead of '
 
 /** A comment that says what we did; `instead`: the text that it stands in the place of. */
 export function renderComment(marker: Marker, instead?: string): string {
-  const remark = instead === undefined ? undefined : INSTEAD + encode(instead)
-  return `<!-- ${renderMarker({ ...marker, remark })} -->`
+  const remark = instead === undefined ? undefined : INSTEAD + instead
+  return `<!-- ${encode(renderMarker({ ...marker, remark }))} -->`
 }
 
 /** Two hyphens may not stand in a comment; a percent sign shows where one was written in another way. */
@@ -27,10 +27,10 @@ export interface MarkedComment {
 
 export function readComment(node: XmlNode): MarkedComment | undefined {
   // The blanks that stand around the text are not part of it, those that it ends in are.
-  const text = node.kind === 'comment' ? node.text.replace(/^ | $/g, '') : ''
+  const text = node.kind === 'comment' ? decode(node.text.replace(/^ | $/g, '')) : ''
   const marker = readMarker(text)
   if (node.kind !== 'comment' || !marker) return undefined
-  const instead = marker.remark?.startsWith(INSTEAD) ? decode(marker.remark.slice(INSTEAD.length)) : undefined
+  const instead = marker.remark?.startsWith(INSTEAD) ? marker.remark.slice(INSTEAD.length) : undefined
   return { comment: node, marker, instead }
 }
 

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Saxes from 'saxes'
 import { type EditPlace, refuseEdit } from '../../lib/edit/refuse.js'
 import { lineNumber } from '../../lib/edit/text-lines.js'
+import { createRecent } from '../../lib/recent.js'
 
 /** An element and where it stands: offsets into the text. */
 export interface XmlElement {
@@ -32,8 +33,19 @@ export type XmlNode = XmlElement | XmlComment
 
 type Open = { -readonly [Key in keyof XmlElement]: XmlElement[Key] } & { children: XmlNode[] }
 
-/** The root element of an XML text. @throws MagnetarError EDIT_REFUSED, with the line, when it is not well-formed */
+const known = createRecent<XmlElement>(8)
+
+/**
+ * The root element of an XML text. An edit asks many times about the same few texts, which are read once.
+ * @throws MagnetarError EDIT_REFUSED, with the line, when it is not well-formed
+ */
 export function parseXml(text: string, file?: string): XmlElement {
+  const root = known.get(text) ?? parse(text, file)
+  known.set(text, root)
+  return root
+}
+
+function parse(text: string, file: string | undefined): XmlElement {
   const saxes: typeof Saxes = createRequire(import.meta.url)('saxes')
   const parser = new saxes.SaxesParser()
   const open: Open[] = []

@@ -7,7 +7,7 @@ import {
   spliceText,
   startOfLine,
 } from '../../lib/edit/text-lines.js'
-import { type MarkedLine, renderInBrackets, renderLine } from './comment.js'
+import { type MarkedLine, markerAbove, renderInBrackets, renderLine } from './comment.js'
 import { type Collection, type Item, listItems } from './items.js'
 import { type NewEntry, renderFlow } from './render.js'
 
@@ -23,10 +23,12 @@ export function insertInFlow(text: string, node: Collection, entry: NewEntry): S
   if (line > node.range[0] && text.slice(line, bracket).trim() === '') {
     // The bracket has a line of its own: above that.
     const at = endOfLine(text, line === 0 ? 0 : previousLine(text, line))
-    const above =
-      last && last.column > 0 && startOfLine(text, last.start) > node.range[0] ? last.column : undefined
-    const indent = lineBreak + ' '.repeat(above ?? bracket - line + 2)
-    return { start: at, end: at, text: `${indent}${renderLine(entry.marker)}${indent}${written}` }
+    const isOnOwnLine = last !== undefined && startOfLine(text, last.start) > node.range[0]
+    const indent = lineBreak + ' '.repeat(isOnOwnLine ? blanksBefore(text, last.start) : bracket - line + 2)
+    // The line break before the bracket can be one of ours, which the last of them takes away.
+    const isOurs = last !== undefined && isAfterBracketMarker(text, last)
+    const comment = isOurs ? renderInBrackets(entry.marker) : renderLine(entry.marker)
+    return { start: at, end: at, text: `${indent}${comment}${indent}${written}` }
   }
   const indent = lineBreak + ' '.repeat(indentOf(text, node.range[0]))
   return {
@@ -46,27 +48,68 @@ export function replaceInFlow(text: string, item: Item, entry: NewEntry['marker'
 /** Takes an entry in brackets away with its comment, and puts back what was there. */
 export function removeFromFlow(
   text: string,
+  node: Collection,
   item: Item,
-  { start, end, instead, isInBrackets }: MarkedLine,
+  marked: MarkedLine,
   file: string | undefined,
 ): string {
-  if (text.slice(end, startOfLine(text, item.start)).trim() !== '')
+  const line = startOfLine(text, item.start)
+  if (text.slice(marked.end, line).trim() !== '')
     throw refuseEdit(
       { file, line: lineNumber(text, item.start) },
       'there is another comment between this and the comment of "magnetar galaxy connect"',
       'move it elsewhere',
     )
-  const [indent = ''] = /^ */.exec(text.slice(start)) ?? []
-  const [own = ''] = isInBrackets
-    ? (new RegExp(`^\\r?\\n {${indent.length}}`).exec(text.slice(item.end)) ?? [])
-    : []
+  const start = startOfLine(text, marked.start)
   const before = text.startsWith('\r\n', start - 2) ? start - 2 : Math.max(0, start - 1)
-  return spliceText(text, [{ start: before, end: item.end + own.length, text: instead ?? '' }])
+  const end = item.end + ownLineBreak(text, node, item, marked)
+  const removed = { start: before, end, text: marked.instead ?? '' }
+  if (marked.instead !== undefined || text.slice(line, item.start).includes(','))
+    return spliceText(text, [removed])
+  // The comma behind it would be one too many.
+  const comma = /^(?:\s|#[^\n]*)*,/.exec(text.slice(item.end))?.[0].length ?? 0
+  const at = item.end + comma
+  return spliceText(text, comma === 0 ? [removed] : [removed, { start: at - 1, end: at, text: '' }])
+}
+
+/** How long the line break behind an entry is that came with it. */
+function ownLineBreak(
+  text: string,
+  node: Collection,
+  item: Item,
+  { start, instead, isInBrackets }: MarkedLine,
+): number {
+  if (!isInBrackets) return 0
+  const [indent = ''] = /^ */.exec(text.slice(start)) ?? []
+  const [own = ''] = new RegExp(`^\\r?\\n {${indent.length}}`).exec(text.slice(item.end)) ?? []
+  const rest = text.slice(item.end + own.length)
+  // It has gone behind what was added afterwards.
+  if (instead !== undefined) return /^ *#/.test(rest) ? 0 : own.length
+  const items = listItems(text, node)
+  const previous = items[items.findIndex((each) => each.start === item.start) - 1]
+  // That of the one before has come to stand here, unless it is still between the two.
+  const isShared =
+    previous !== undefined &&
+    isAfterBracketMarker(text, previous) &&
+    text.slice(previous.end, startOfLine(text, start)).split('\n').length === 2
+  return isShared || !/^\s*[\]}]/.test(rest) ? 0 : own.length
+}
+
+function isAfterBracketMarker(text: string, { start }: Item): boolean {
+  return (
+    /^\s*(, ?)?$/.test(text.slice(startOfLine(text, start), start)) &&
+    markerAbove(text, start)?.isInBrackets === true
+  )
 }
 
 /** Deeper than the mapping that the line is in, whatever it is. */
 function indentOf(text: string, offset: number): number {
-  return (/^ */.exec(text.slice(startOfLine(text, offset)))?.[0].length ?? 0) + 4
+  return blanksBefore(text, offset) + 4
+}
+
+/** That the line of an offset begins with. */
+function blanksBefore(text: string, offset: number): number {
+  return /^ */.exec(text.slice(startOfLine(text, offset)))?.[0].length ?? 0
 }
 
 function previousLine(text: string, line: number): number {

@@ -8,12 +8,19 @@ import { addEntry } from './add.js'
 import { listMarkedLines, type MarkedLine, markerAbove } from './comment.js'
 import { isMapping } from './dialect.js'
 import { removeFromFlow } from './flow.js'
-import type { Item } from './items.js'
+import { type Collection, type Item, isFlow } from './items.js'
 import { locate } from './locate.js'
 import { type Entry, entriesAt, readRoot, readYamlConf, valueAt } from './read.js'
 import { removeFromBlock } from './remove.js'
 import { setParam } from './set-param.js'
 import { replaceMapping } from './tool-mapping.js'
+
+/** An entry of ours, what it is in, and its comment. */
+interface Ours {
+  readonly item: Item
+  readonly node: Collection
+  readonly marked: MarkedLine
+}
 
 /** job_conf.yml, and the files that have one in them. `file` is for messages. */
 export function createYamlFormat(file?: string): JobConfFormat {
@@ -84,7 +91,7 @@ export function createYamlFormat(file?: string): JobConfFormat {
     },
     takeAway(text, marker) {
       const found = findOurs(text, marker)
-      return found && remove(text, found.item, found.marked)
+      return found && remove(text, found)
     },
     giveUp(text, marker) {
       const found = listMarkedLines(text).find((each) => isSameMarker(each.marker, marker))
@@ -94,27 +101,24 @@ export function createYamlFormat(file?: string): JobConfFormat {
       listMarkedLines(text).map(({ marker, start }) => ({ marker, line: lineNumber(text, start) })),
   }
 
-  function findOurs(
-    text: string,
-    marker: Marker,
-  ): { readonly item: Item; readonly marked: MarkedLine } | undefined {
+  function findOurs(text: string, marker: Marker): Ours | undefined {
     const { what, id } = marker
     if (what === 'section' || what === 'default') {
       const path = what === 'section' ? id.split('.') : readRoot(text, file).dialect.default
-      const { item } = locate(text, path, file)
+      const { item, parent: node } = locate(text, path, file)
       const marked = item && markerAbove(text, item.start)
-      return item && marked && isSameMarker(marked.marker, marker) ? { item, marked } : undefined
+      return item && node && marked && isSameMarker(marked.marker, marker)
+        ? { item, node, marked }
+        : undefined
     }
     const part = ({ runner: 'runners', destination: 'destinations', tool: 'tools' } as const)[what]
     const found = entries(text, part).findLast(
       ({ marked }) => marked !== undefined && isSameMarker(marked.marker, marker),
     )
-    return found?.marked && { item: found.item, marked: found.marked }
+    return found?.marked && { item: found.item, node: found.node, marked: found.marked }
   }
 
-  function remove(text: string, item: Item, marked: MarkedLine): string {
-    // Entries of their own lines begin where the line does.
-    const isBlock = item.start === 0 || text[item.start - 1] === '\n' || text[item.start - 1] === '\ufeff'
-    return isBlock ? removeFromBlock(text, item, marked) : removeFromFlow(text, item, marked, file)
+  function remove(text: string, { item, node, marked }: Ours): string {
+    return isFlow(node) ? removeFromFlow(text, node, item, marked, file) : removeFromBlock(text, item, marked)
   }
 }

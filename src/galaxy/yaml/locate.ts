@@ -38,7 +38,8 @@ export function locate(text: string, path: readonly string[], file: string | und
     const isLast = index === path.length - 1
     const inner = isCollectionNode(value) ? value : undefined
     if (isLast || !inner) {
-      if (!isLast && shapeOf(text, item).kind !== 'nothing')
+      const shape = shapeOf(text, item)
+      if (!isLast && shape.kind !== 'nothing' && !('isEmpty' in shape && shape.isEmpty))
         throw refuseEdit(place, `${key} has a single value, no keys`)
       // Nothing below the key yet: what is missing comes there.
       return { parent, parentItem, missing: path.slice(index + 1), item, value: inner }

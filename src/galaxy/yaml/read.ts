@@ -2,11 +2,12 @@ import { LineCounter, parseDocument } from 'yaml'
 import { refuseEdit } from '../../lib/edit/refuse.js'
 import { lineNumber } from '../../lib/edit/text-lines.js'
 import { describeYamlError } from '../../lib/edit/yaml-errors.js'
+import { createRecent } from '../../lib/recent.js'
 import type { JobConf } from '../job-conf.js'
 import type { Marker } from '../marker.js'
 import { listMarkedLines, type MarkedLine, markerAbove } from './comment.js'
 import { type Dialect, dialectOf, isMapping } from './dialect.js'
-import { type Item, listItems } from './items.js'
+import { type Collection, type Item, listItems } from './items.js'
 import { locate } from './locate.js'
 
 const MAX_ALIASES = 1000
@@ -17,15 +18,16 @@ export interface ReadYaml {
   readonly root: unknown
 }
 
-let last: { readonly text: string; readonly read: ReadYaml } | undefined
+const known = createRecent<{ readonly root: unknown }>(8)
 
 /** @throws MagnetarError EDIT_REFUSED when the text is no YAML, or no job configuration */
 export function readRoot(text: string, file: string | undefined): ReadYaml {
-  if (last?.text !== text) last = { text, read: readText(text, file) }
-  return last.read
+  const { root } = known.get(text) ?? { root: readText(text, file) }
+  known.set(text, { root })
+  return { root, dialect: dialectOf(root, file) }
 }
 
-function readText(text: string, file: string | undefined): ReadYaml {
+function readText(text: string, file: string | undefined): unknown {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     version: '1.1',
@@ -39,19 +41,19 @@ function readText(text: string, file: string | undefined): ReadYaml {
     const { message, fix } = describeYamlError(error.code)
     throw refuseEdit({ file, line: lines.linePos(error.pos[0]).line }, message, fix)
   }
-  let root: unknown
   try {
-    root = document.toJS({ maxAliasCount: MAX_ALIASES })
+    return document.toJS({ maxAliasCount: MAX_ALIASES })
   } catch {
     throw refuseEdit({ file }, 'an alias (*name) in it leads nowhere, or to too much')
   }
-  return { root, dialect: dialectOf(root, file) }
 }
 
 /** An entry of runners, destinations or tools: what it says and where it stands. */
 export interface Entry {
   readonly id: string
   readonly item: Item
+  /** What the entry is in. */
+  readonly node: Collection
   readonly value: unknown
   readonly marked: MarkedLine | undefined
 }
@@ -79,14 +81,14 @@ export function entriesAt(
     const id = item.key ?? (isMapping(value) ? String(value.id ?? '') : '')
     const marked = markerAbove(text, item.start)
     const isOurs = marked?.marker.what === what && marked.marker.id === id && isAlone(text, item)
-    return [{ id, item, value, marked: isOurs ? marked : undefined }]
+    return [{ id, item, node, value, marked: isOurs ? marked : undefined }]
   })
 }
 
 /** In brackets several can stand on one line, and only the first of them below the comment. */
 function isAlone(text: string, { start }: Item): boolean {
   const line = text.slice(text.lastIndexOf('\n', start - 1) + 1, start)
-  return /^\s*(, )?$/.test(line)
+  return /^\s*(, ?)?$/.test(line)
 }
 
 const NO_PARAMS = new Set(['id', 'tags', 'runner', 'shell', 'env', 'resubmit', 'params'])
