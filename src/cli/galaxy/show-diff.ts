@@ -7,8 +7,8 @@ const LONG_ENOUGH = 6
 const SECRET = String.raw`[\w-]*(?:token|password|passwd|secret|api_key)[\w-]*`
 /** `private_token: x` and `<param id="private_token">x</param>`, also in brackets and in comments. */
 const VALUES = [
-  new RegExp(String.raw`(?<=\b${SECRET}["']?\s*:\s*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,{}"'<>]+)`, 'gi'),
-  new RegExp(String.raw`(?<=\bid=["']${SECRET}["'][^>]*>)([^<]+)`, 'gi'),
+  new RegExp(String.raw`(?<=\b${SECRET}["']?[ \t]*:[ \t]*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,{}"'<>]+)`, 'gi'),
+  new RegExp(String.raw`(?<=\bid=["']${SECRET}["'][^>]*(?<!/)>)([^<]+)`, 'gi'),
   new RegExp(String.raw`(?<=\bid=["']${SECRET}["'][^>]*\bvalue=["'])([^"']+)`, 'gi'),
   /(?<=:\/\/[^\s/:@"'<>]*:)([^\s/@"'<>]+)(?=@)/g,
 ]
