@@ -2,6 +2,7 @@ import { messageOf } from '../../lib/errors.js'
 import { createNodeClient } from '../../setup/verify/node-client.js'
 import { SIGNS } from '../palette.js'
 import type { Output } from '../setup/output.js'
+import { wrap } from '../wrap.js'
 
 const TIMEOUT_MS = 5000
 
@@ -16,7 +17,7 @@ export async function checkNode(
   const { green, yellow } = output.palette
   output.event('check', { url, ok, message: text })
   if (ok) output.say(`${green(SIGNS.done)} ${text}`)
-  else output.warn(`${yellow('!')} ${text}`)
+  else output.warn(process.stderr.isTTY ? wrap(`${yellow('!')} ${text}`, output.width, '  ') : `! ${text}`)
 }
 
 async function ask(
@@ -41,7 +42,7 @@ async function ask(
     return { ok: true, text: `${url} answers: Pulsar ${version}` }
   } catch (error) {
     signal.throwIfAborted()
-    return { ok: false, text: `${messageOf(error)}. It is written all the same; Galaxy has to reach it` }
+    return { ok: false, text: `${messageOf(error)}. This goes on all the same; Galaxy has to reach it` }
   }
 }
 

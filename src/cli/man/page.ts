@@ -78,6 +78,10 @@ const EXAMPLES = [
     'Whether a node works, from any machine:',
     'magnetar check https://node.example.org:8913 --token-file FILE',
   ],
+  [
+    'On the Galaxy server, send the jobs of a tool to a node:',
+    'magnetar galaxy connect --job-conf job_conf.yml --url https://node:8913/ --token-file token --tool multi',
+  ],
   ['Serve a node in the foreground:', 'magnetar serve --config /srv/pulsar/etc'],
 ] as const
 
@@ -129,6 +133,7 @@ function renderEnvironment(): string[] {
     paragraph('Each option of setup; a flag goes before its variable, a variable before the answers file.'),
     ...[...own, ...others].map(([name, text]) => entry(name, undefined, text)),
     entry('MAGNETAR_CHECK_TOKEN_FILE', undefined, 'check: as --token-file'),
+    entry('MAGNETAR_GALAXY_TOKEN_FILE', undefined, 'for galaxy connect: as --token-file'),
     entry('NO_COLOR', undefined, 'when it is set and not empty: no colours and no redrawing'),
   ]
 }
