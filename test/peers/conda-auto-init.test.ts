@@ -5,10 +5,12 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { quoteForShell } from '../../src/lib/shell.js'
 import { needs } from '../helpers/needs.js'
 import { createRecordingLog } from '../helpers/recording-log.js'
 import { runCommand } from '../helpers/run-command.js'
 import { waitFor } from '../helpers/wait-for.js'
+import { installerText } from './conda/installer.js'
 import {
   bundleResolver,
   type CondaPlace,
@@ -150,22 +152,16 @@ describe('auto_init', needs(condaMissing), () => {
   )
 })
 
-/** An installer as Miniforge's: `bash FILE -b -p PREFIX`, and it fails when PREFIX exists. */
 async function makeInstaller(how: 'work' | 'stop' | 'fail' = 'work') {
   const place = await makePlace(thinConda)
   const [installer, stopped] = [join(place.directory, 'installer.sh'), join(place.directory, 'stopped')]
-  const make = (kind: string): string => `
-[ "$1" = -b ] && [ "$2" = -p ] || exit 2
-if [ -e "$3" ]; then echo "ERROR: File or directory already exists: '$3'"; exit 1; fi
-${kind === 'fail' ? 'mkdir -p "$3"; echo "ERROR: no such luck" >&2; exit 3' : ''}
-set -e
-mkdir -p "$3/bin" "$3/conda-meta"
-cat > "$3/bin/conda" <<'END'
-${programText(place.prefix, 'conda')}END
-chmod 755 "$3/bin/conda"
-${kind === 'stop' ? `touch "$3/half"; echo $$ > ${shellWord(`${stopped}.new`)}; mv ${shellWord(`${stopped}.new`)} ${shellWord(stopped)}; exec sleep 600` : ''}
-echo installed >> ${shellWord(join(place.directory, 'installations'))}
-`
+  const stop = `touch "$3/half"; echo $$ > ${quoteForShell(`${stopped}.new`)}; mv ${quoteForShell(`${stopped}.new`)} ${quoteForShell(stopped)}; exec sleep 600\n`
+  const make = (kind: string): string =>
+    installerText({
+      conda: programText(place.prefix, 'conda'),
+      ...(kind === 'fail' ? { before: 'mkdir -p "$3"; echo "ERROR: no such luck" >&2; exit 3' } : {}),
+      after: `${kind === 'stop' ? stop : ''}echo installed >> ${quoteForShell(join(place.directory, 'installations'))}`,
+    })
   await writeFile(installer, make(how))
   const text = make('work')
   const options = { exec: null, prefix: place.prefix, auto_init: 'True', installer }
@@ -174,10 +170,6 @@ echo installed >> ${shellWord(join(place.directory, 'installations'))}
 
 async function installations(place: CondaPlace): Promise<number> {
   return (await readFile(join(place.directory, 'installations'), 'utf8')).split('\n').length - 1
-}
-
-function shellWord(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 function kill(pid: number): void {

@@ -15,6 +15,7 @@ import type { CondaSettings } from './settings.js'
 
 const LOCK_TIMEOUT_MS = 3600_000
 const INSTALL_TIMEOUT_MS = 3600_000
+const EXAMPLE_EXEC = '/opt/conda/bin/conda'
 
 /**
  * The Conda of the settings; where there is none, it is installed into the prefix. A mark beside the prefix stands as long as that is
@@ -209,7 +210,7 @@ function asUnavailable(error: unknown, prefix: string): MagnetarError {
   return new MagnetarError('CONDA_UNAVAILABLE', `Conda could not be installed into ${prefix}: ${why}`, {
     fix: isFull
       ? `Free space on the disk of ${dirname(prefix)}; the next job that needs Conda tries again.`
-      : 'The next job that needs Conda tries again. Without a network: fetch the installer elsewhere and name it with installer (conda_installer).',
+      : `The next job that needs Conda tries again. Without a network: bring an installer here and "magnetar config set conda_installer FILE", or use a Conda that is there: "magnetar config set conda_exec ${EXAMPLE_EXEC}"; then restart the node.`,
     cause: error,
   })
 }
