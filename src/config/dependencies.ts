@@ -1,14 +1,14 @@
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import type { FeatureRequests } from './features.js'
 import { type ConfigNode, describeNode, isNull } from './node.js'
 import { dependencyOptions } from './options/dependencies.js'
 import type { appOptions } from './options/index.js'
 import { formatPlace, type Problems } from './problems.js'
 import { readMappings } from './resolver-mappings.js'
-import { findResolverType, reviewFlag } from './resolver-options.js'
+import { findResolverType, reviewValue } from './resolver-options.js'
 import { plainValue, readResolverList, readResolversFile, type WrittenResolver } from './resolvers.js'
 import { openSection, reviewKeys, type Section } from './section.js'
-import type { DependenciesConfig } from './types.js'
+import type { DependenciesConfig, ResolverTypeName } from './types.js'
 
 /** What is written in `dependency_resolution`, and the option it goes before (build_dependency_manager). */
 const RESOLUTION_KEYS: Readonly<Record<string, string>> = {
@@ -89,6 +89,11 @@ function readBaseDirectory(
     return undefined
   }
   if (node.value === '' || (!isOverridden && node.value.toLowerCase() === 'none')) return undefined
+  if (!isAbsolute(node.value))
+    problems.warn(
+      node.place,
+      `tool_dependency_dir ${node.value} is relative and starts where the server is started, which is not where other commands are; now it is ${resolve(cwd, node.value)}: write the absolute path`,
+    )
   return resolve(cwd, node.value)
 }
 
@@ -98,15 +103,22 @@ function readResolverOptions(
   problems: Problems,
 ): Record<string, unknown> {
   const options: Record<string, unknown> = { conda_auto_init: false, conda_auto_install: false }
-  for (const [name, option] of Object.entries(dependencyOptions)) {
+  for (const name of Object.keys(dependencyOptions)) {
     const node = entries.get(name)
-    if (node === undefined || !isOfResolver(name)) continue
+    const [type, option] = ofResolver(name)
+    if (node === undefined || type === undefined) continue
     options[name] = plainValue(node)
-    if (option.type.expected === 'true or false') reviewFlag(false, name, options[name], node.place, problems)
+    reviewValue(type, option, name, options[name], node.place, problems)
   }
   return options
 }
 
-function isOfResolver(name: string): boolean {
-  return name.split('_').some((_part, index, parts) => findResolverType(parts.slice(0, index).join('_')))
+/** `conda_auto_install`: of conda, its auto_install. */
+function ofResolver(name: string): [type: ResolverTypeName | undefined, option: string] {
+  const parts = name.split('_')
+  for (let end = parts.length - 1; end > 0; end--) {
+    const type = findResolverType(parts.slice(0, end).join('_'))
+    if (type !== undefined) return [type, parts.slice(end).join('_')]
+  }
+  return [undefined, name]
 }

@@ -2,26 +2,29 @@ import { findNearest } from './nearest.js'
 import type { Place, Problems } from './problems.js'
 import type { ResolverTypeName } from './types.js'
 
-/** `flag`: true or false, as text too; a list: the words that are allowed. */
-type Kind = 'flag' | 'value' | readonly string[]
+/**
+ * `flag`: true or false, as text too; a list: the words that are allowed; `value`: anything, which is made text. Of Conda, where a wrong
+ * one would be a path or an address: `text`, and `texts` (with commas, or a list).
+ */
+type Kind = 'flag' | 'value' | 'text' | 'texts' | 'installer' | 'sha256' | readonly string[]
 
 /** What each resolver can be told (galaxy/tool_util/deps/resolvers). */
 const OPTIONS: Readonly<Record<ResolverTypeName, Readonly<Record<string, Kind>>>> = {
   conda: {
-    prefix: 'value',
-    exec: 'value',
+    prefix: 'text',
+    exec: 'text',
     use_path_exec: 'flag',
-    condarc_override: 'value',
-    ensure_channels: 'value',
+    condarc_override: 'text',
+    ensure_channels: 'texts',
     auto_init: 'flag',
     auto_install: 'flag',
     copy_dependencies: 'flag',
     use_local: 'flag',
     debug: 'flag',
     versionless: 'flag',
-    mapping_files: 'value',
-    installer: 'value',
-    installer_sha256: 'value',
+    mapping_files: 'texts',
+    installer: 'installer',
+    installer_sha256: 'sha256',
   },
   galaxy_packages: { base_path: 'value', versionless: 'flag', mapping_files: 'value' },
   tool_shed_packages: { base_path: 'value', versionless: 'flag' },
@@ -79,10 +82,8 @@ export function reviewResolverOptions(
 ): void {
   const known = OPTIONS[type]
   for (const [name, value] of Object.entries(options)) {
-    const kind = Object.hasOwn(known, name) ? known[name] : undefined
-    if (kind === 'flag') reviewFlag(name === 'select_by_owner', `${type} ${name}`, value, place, problems)
-    else if (Array.isArray(kind)) reviewWord(kind, `${type} ${name}`, value, place, problems)
-    else if (kind === undefined && !DESCRIPTIVE.has(name)) {
+    reviewValue(type, name, `${type} ${name}`, value, place, problems)
+    if (!Object.hasOwn(known, name) && !DESCRIPTIVE.has(name)) {
       const nearest = findNearest(name, Object.keys(known))
       const hint = nearest === undefined ? 'it has no effect' : `it has no effect. Is ${nearest} meant?`
       problems.warn(place, `unknown option ${name} of resolver ${type}: ${hint}`)
@@ -90,8 +91,43 @@ export function reviewResolverOptions(
   }
 }
 
+/** The same for one option that stands at the top of app.yml for all resolvers of the type, as `called`. */
+export function reviewValue(
+  type: ResolverTypeName,
+  name: string,
+  called: string,
+  value: unknown,
+  place: Place,
+  problems: Problems,
+): void {
+  const kind = Object.hasOwn(OPTIONS[type], name) ? OPTIONS[type][name] : undefined
+  if (kind === 'flag') reviewFlag(name === 'select_by_owner', called, value, place, problems)
+  else if (typeof kind === 'object') reviewWord(kind, called, value, place, problems)
+  else if (kind !== undefined && kind !== 'value') {
+    const expected = whatIsWrong(kind, value)
+    if (expected !== undefined)
+      problems.error(place, called, `expected ${expected}, found ${JSON.stringify(value)}`)
+  }
+}
+
+/** What was expected; undefined when the value will do. Nothing at all always does. */
+function whatIsWrong(kind: 'text' | 'texts' | 'installer' | 'sha256', value: unknown): string | undefined {
+  if (value === null || value === '') return undefined
+  if (kind === 'texts' && Array.isArray(value) && value.every(isText)) return undefined
+  if (!isText(value)) return kind === 'texts' ? 'text with commas, or a list of texts' : 'text'
+  const text = String(value)
+  if (kind === 'installer' && text.includes('://') && !text.startsWith('https://'))
+    return 'a file or an https:// address, as what is there is run'
+  if (kind === 'sha256' && !/^[0-9a-f]{64}$/i.test(text)) return 'the 64 hexadecimal digits of a SHA-256'
+  return undefined
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number'
+}
+
 /** The Python server compares lower-cased text with `true`, so all other words are false: seldom what is meant. */
-export function reviewFlag(
+function reviewFlag(
   otherwise: boolean,
   name: string,
   value: unknown,

@@ -63,6 +63,35 @@ dependency_resolution:
     expect(warnings).toEqual([])
   })
 
+  it('warns of a relative tool_dependency_dir, with what it means here', async () => {
+    const { warnings } = await loadApp('tool_dependency_dir: deps')
+    expect(warnings).toEqual([
+      expect.stringMatching(/app\.yml:1: tool_dependency_dir deps is relative .*\/work-dir\/deps/),
+    ])
+  })
+
+  it.each([
+    ['conda_exec: [a, b]', 'conda_exec', 'expected text, found ["a","b"]'],
+    ['conda_prefix: {a: 1}', 'conda_prefix', 'expected text'],
+    ['conda_ensure_channels: {a: 1}', 'conda_ensure_channels', 'expected text with commas, or a list'],
+    ['conda_ensure_channels: [[a]]', 'conda_ensure_channels', 'expected text with commas, or a list'],
+    ['conda_installer: http://host/Miniforge3.sh', 'conda_installer', 'an https:// address'],
+    ['conda_installer_sha256: abc', 'conda_installer_sha256', '64 hexadecimal digits'],
+    ['dependency_resolvers: [{type: conda, exec: true}]', 'conda exec', 'expected text, found true'],
+    ['dependency_resolvers: [{type: conda, mapping_files: 1.5e3}]', undefined, undefined],
+    ['dependency_resolvers: [{type: conda, ensure_channels: [a, b]}]', undefined, undefined],
+    ['conda_ensure_channels: [a, b]', undefined, undefined],
+    ['conda_exec:', undefined, undefined],
+    ['conda_installer: /srv/Miniforge3.sh', undefined, undefined],
+  ] as const)('finds options of Conda that could not be used: %s', async (app, key, message) => {
+    const issues = await issuesOf(loadApp(app)).then(
+      (error) => error.issues,
+      () => [],
+    )
+    if (key === undefined) return expect(issues).toEqual([])
+    expect(issues).toMatchObject([{ key, message: expect.stringContaining(message) }])
+  })
+
   it('hands on what counts for all resolvers of a type; Conda installs nothing unless somebody says so', async () => {
     const { options } = await dependenciesOf({
       'app.yml': 'conda_auto_install: true\nconda_prefix: null\nmodules_mapping_files: m.yml\ndebug: true',

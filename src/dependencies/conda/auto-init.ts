@@ -15,7 +15,6 @@ import type { CondaSettings } from './settings.js'
 
 const LOCK_TIMEOUT_MS = 3600_000
 const INSTALL_TIMEOUT_MS = 3600_000
-const EXAMPLE_EXEC = '/opt/conda/bin/conda'
 
 /**
  * The Conda of the settings; where there is none, it is installed into the prefix. A mark beside the prefix stands as long as that is
@@ -204,13 +203,24 @@ async function lockBeside(prefix: string, log: Logger, signal: AbortSignal): Pro
 
 function asUnavailable(error: unknown, prefix: string): MagnetarError {
   if (error instanceof MagnetarError) return error
-  const isFull =
-    errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT' || /no space left/i.test(messageOf(error))
-  const why = isFull ? `the disk is full (${messageOf(error)})` : messageOf(error)
-  return new MagnetarError('CONDA_UNAVAILABLE', `Conda could not be installed into ${prefix}: ${why}`, {
-    fix: isFull
-      ? `Free space on the disk of ${dirname(prefix)}; the next job that needs Conda tries again.`
-      : `The next job that needs Conda tries again. Without a network: bring an installer here and "magnetar config set conda_installer FILE", or use a Conda that is there: "magnetar config set conda_exec ${EXAMPLE_EXEC}"; then restart the node.`,
-    cause: error,
-  })
+  const why = messageOf(error)
+  const at = `Conda could not be installed into ${prefix}`
+  const options = { fix: fixOf(error, prefix), cause: error }
+  if (isFull(error))
+    return new MagnetarError('CONDA_UNAVAILABLE', `${at}: the disk is full (${why})`, options)
+  return new MagnetarError('CONDA_UNAVAILABLE', `${at}: ${why}`, options)
+}
+
+const NOT_WRITABLE = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST']
+
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '') || /no space left/i.test(messageOf(error))
+}
+
+function fixOf(error: unknown, prefix: string): string {
+  const parent = dirname(prefix)
+  if (isFull(error)) return `Free space on the disk of ${parent}; the next job that needs Conda tries again.`
+  if (NOT_WRITABLE.includes(errnoOf(error) ?? ''))
+    return `The user of the server must be able to write to ${parent}: give it to that user, or correct tool_dependency_dir (conda_prefix) in app.yml.`
+  return `The next job that needs Conda tries again. Without a network: bring an installer here and "magnetar config set conda_installer FILE", or use a Conda that is there: "magnetar config set conda_exec /opt/conda/bin/conda"; then restart the node.`
 }

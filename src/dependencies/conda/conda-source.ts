@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { MagnetarError } from '../../lib/errors.js'
 import type { Logger } from '../../lib/log.js'
 import { untilAborted } from '../../lib/until-aborted.js'
@@ -14,6 +15,13 @@ export interface CondaSource {
 /** An installation that failed is not tried again for each job. */
 const FAILURE_MEMORY_MS = 60_000
 
+/** Where exec names another Conda, that is what is to be corrected. */
+function fixOf({ prefix, exec }: CondaSettings): string {
+  return exec === join(prefix, 'bin', 'conda') || exec === 'conda'
+    ? `Let the node install it: "magnetar config set conda_auto_init true". Or name one that is there: "magnetar config set conda_exec /opt/conda/bin/conda". Then restart the node.`
+    : 'Correct exec in the resolver file (conda_exec in app.yml), then restart the node: the path of a conda, mamba or micromamba that its user may run.'
+}
+
 export function createCondaSource(
   settings: CondaSettings,
   { probe = probeConda, install = installConda, memoryMs = FAILURE_MEMORY_MS } = {},
@@ -29,7 +37,7 @@ export function createCondaSource(
     } catch (error) {
       if (!(error instanceof MagnetarError)) throw error
       throw new MagnetarError('CONDA_UNAVAILABLE', error.message, {
-        fix: `Install Conda into ${settings.prefix}, let the node do it with auto_init="true", or name another with exec.`,
+        fix: fixOf(settings),
         cause: error,
       })
     }

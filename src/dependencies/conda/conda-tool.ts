@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { CommandNotStarted } from '../../lib/exec.js'
 import { findProgram } from '../../lib/find-program.js'
 import { explainConda } from './explain-conda.js'
 import { runConda } from './run-conda.js'
@@ -38,7 +39,7 @@ export async function probeConda(settings: CondaSettings, signal: AbortSignal): 
     stdout = result.stdout
   } catch (error) {
     signal.throwIfAborted()
-    throw error instanceof MagnetarError ? error : unavailable(messageOf(error), error)
+    throw error instanceof MagnetarError ? error : unavailable(whyNotRun(error), error)
   }
   const info = parseInfo(stdout)
   if (!info) throw unavailable('"info --json" says nothing that can be understood')
@@ -52,10 +53,27 @@ export async function probeConda(settings: CondaSettings, signal: AbortSignal): 
   }
 }
 
-/** A bare name is looked for on PATH; where there is none, the conda of the prefix is meant (conda_util.CondaContext.__init__). */
-async function findExec(settings: CondaSettings): Promise<string> {
-  if (settings.exec.includes('/')) return settings.exec
-  return (await findProgram(settings.exec, settings.env.PATH)) ?? join(settings.prefix, 'bin', 'conda')
+/**
+ * A bare name is looked for on PATH. Where there is no `conda`, that of the prefix is meant (conda_util.CondaContext.__init__).
+ * @throws MagnetarError CONDA_UNAVAILABLE
+ */
+async function findExec({ exec, env, prefix }: CondaSettings): Promise<string> {
+  if (exec.includes('/')) return exec
+  const found = await findProgram(exec, env.PATH)
+  if (found !== undefined) return found
+  if (exec === 'conda') return join(prefix, 'bin', 'conda')
+  throw new MagnetarError(
+    'CONDA_UNAVAILABLE',
+    `there is no ${exec} on the PATH of the server (${env.PATH ?? 'none'})`,
+  )
+}
+
+function whyNotRun(error: unknown): string {
+  if (!(error instanceof CommandNotStarted)) return messageOf(error)
+  if (error.errno === 'ENOENT') return 'there is no such program'
+  return error.errno === 'EACCES'
+    ? 'the user of the server may not run it, or it is no program'
+    : error.message
 }
 
 interface Info {
