@@ -1,5 +1,6 @@
 import type { EnvironmentReport } from '../../node/conda.js'
 import { EXIT } from '../exit-codes.js'
+import { nothingThere } from './names.js'
 import type { DepsRoom } from './run-deps.js'
 
 /** `magnetar deps list` */
@@ -10,7 +11,7 @@ export async function listEnvironments({ line, conda, output, terminal, signal }
     return EXIT.ok
   }
   if (environments.length === 0) {
-    output.say(`There are no environments of tools in ${conda.prefix}/envs.`)
+    output.say(nothingThere(conda.prefix))
     return EXIT.ok
   }
   output.say(`${conda.prefix}/envs`)

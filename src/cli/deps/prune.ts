@@ -2,6 +2,7 @@ import { MagnetarError } from '../../lib/errors.js'
 import { confirm } from '../confirm.js'
 import { EXIT } from '../exit-codes.js'
 import { showBytes } from './list.js'
+import { refuseUnknown } from './names.js'
 import type { DepsRoom } from './run-deps.js'
 
 const DAY_MS = 86_400_000
@@ -16,11 +17,7 @@ export async function pruneEnvironments({
 }: DepsRoom): Promise<number> {
   const before = line.unused === undefined ? undefined : Date.now() - daysOf(line.unused) * DAY_MS
   const all = await conda.list(signal)
-  const unknown = line.words.filter((word) => !all.some(({ name }) => name === word))
-  if (unknown.length > 0)
-    throw new MagnetarError('ANSWER_INVALID', `there is no environment ${unknown.join(', ')}`, {
-      fix: '"magnetar deps list" shows the names.',
-    })
+  refuseUnknown(line.words, all)
   const wanted = all.filter(({ name, state, lastUsed, madeAt, ours }) => {
     if (state === 'in-the-making') return false
     if (line.words.includes(name)) return true

@@ -1,5 +1,6 @@
 import { EXIT } from '../exit-codes.js'
 import { SIGNS } from '../palette.js'
+import { nothingThere, refuseUnknown } from './names.js'
 import type { DepsRoom } from './run-deps.js'
 
 /** `magnetar deps verify`: 1 when an environment is not whole. */
@@ -10,10 +11,11 @@ export async function verifyEnvironments({
   terminal,
   signal,
 }: DepsRoom): Promise<number> {
-  const all = (await conda.list(signal))
-    .filter(({ state }) => state !== 'in-the-making')
-    .map(({ name }) => name)
+  const found = await conda.list(signal)
+  refuseUnknown(line.words, found)
+  const all = found.filter(({ state }) => state !== 'in-the-making').map(({ name }) => name)
   const names = line.words.length > 0 ? line.words : all
+  if (names.length === 0) output.say(nothingThere(conda.prefix))
   const results: { name: string; problems: readonly string[] }[] = []
   for (const name of names) {
     const problems = await conda.verify(name, signal)

@@ -124,7 +124,20 @@ describe('magnetar deps verify', () => {
     const { code, said } = await place.run(verifyEnvironments)
     expect(code).toBe(1)
     expect(said).toContain('of zlib-1-0 these files are gone: lib/a and 1 more')
-    expect(await place.run(verifyEnvironments, { words: ['__none@1'] })).toMatchObject({ code: 1 })
+  })
+})
+
+describe('magnetar deps verify, when asked for what is not there', () => {
+  it('says so, and advises no removal', async () => {
+    const place = await makePlace()
+    expect(await place.run(verifyEnvironments)).toMatchObject({
+      code: 0,
+      said: expect.stringMatching(/^There are no environments of tools in /),
+    })
+    await expect(place.run(verifyEnvironments, { words: ['__none@1'] })).rejects.toMatchObject({
+      code: 'ANSWER_INVALID',
+      message: 'there is no environment __none@1',
+    })
   })
 })
 
