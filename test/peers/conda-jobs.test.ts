@@ -78,7 +78,10 @@ for (const manager of ['local', 'slurm'] as const) {
         '--node',
         process.execPath,
       ]
-      await magnetar('setup', '--yes', ...given)
+      const said = await magnetar('setup', '--yes', ...given)
+      expect(said).toContain(
+        "su -s /bin/sh pulsar -c '/srv/pulsar/bin/magnetar deps install zlib'\nWithout a network: ",
+      )
     })
     afterAll(() => host?.stop())
 

@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { NodeConfig } from '../../config/types.js'
 import { renderJobConfXml, renderJobConfYaml, urlForGalaxy } from '../../galaxy/snippet.js'
 import { quoteForShell } from '../../lib/shell.js'
+import { condaOf } from '../../node/conda.js'
 import { isLoopback } from '../../setup/answers/answer-rules.js'
 import type { PreparedSetup } from '../../setup/run.js'
 import { serviceControl } from '../../setup/services/service-control.js'
@@ -22,6 +26,7 @@ export async function showNextSteps({ context }: PreparedSetup, output: Output):
     const command = serviceControl(answers.service, paths, facts).commandFor('start')
     output.print(`\n${palette.bold('Not started')}, as --no-start says. Start it with\n  ${command}`)
   }
+  if (answers.dependencies === 'conda') await showConda(config, context, output)
   if (!isLoopback(host)) {
     output.say(
       `\n${palette.bold('Firewall:')} let only the Galaxy server reach TCP port ${port}, for example`,
@@ -41,6 +46,32 @@ export async function showNextSteps({ context }: PreparedSetup, output: Output):
     output.print('The same for job_conf.xml:')
     output.print(indent(renderJobConfXml(destination)))
   }
+}
+
+/** The node installs it after setup has ended, and needs the network for that: nobody is to learn from the first job that it could not. */
+async function showConda(
+  { dependencies }: NodeConfig,
+  { answers, facts, paths }: PreparedSetup['context'],
+  output: Output,
+): Promise<void> {
+  // A resolver file that was edited may have none, or one that is there.
+  if (!dependencies?.resolvers.some(({ type, options }) => type === 'conda' && options.exec === undefined))
+    return
+  if (dependencies.options.conda_exec !== undefined) return
+  const { prefix } = await condaOf(dependencies, { cwd: paths.etc, env: {} })
+  if (existsSync(join(prefix, 'bin', 'conda'))) return
+  output.say(
+    `\n${output.palette.bold('Conda')} is installed by the node when it starts, into ${prefix}; that needs github.com, and packages need conda.anaconda.org. See whether it works with`,
+    '',
+  )
+  const command = `${quoteForShell(`${paths.bin}/magnetar`)} deps install zlib`
+  output.print(
+    `  ${facts.account.isRoot ? `su -s /bin/sh ${answers.user} -c ${quoteForShell(command)}` : command}`,
+  )
+  output.say(
+    'Without a network: "magnetar config set conda_installer FILE", and conda_ensure_channels to a mirror.',
+    '',
+  )
 }
 
 function indent(text: string): string {
