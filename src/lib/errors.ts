@@ -234,5 +234,8 @@ export function toMagnetarError(error: unknown): MagnetarError {
 
 /** The message of anything thrown, for log lines and job reasons. */
 export function messageOf(error: unknown): string {
+  // Of a host with several addresses: Node says nothing for them together.
+  if (error instanceof AggregateError && error.message === '')
+    return [...new Set(error.errors.map(messageOf))].join(', ')
   return error instanceof Error ? error.message : String(error)
 }

@@ -181,6 +181,19 @@ for (const manager of ['local', 'slurm'] as const) {
       })
     })
 
+    it('shows the admin, as the user of the node, what there is', async () => {
+      const program = '/srv/pulsar/bin/magnetar'
+      const listed = await onHost('su', '-s', '/bin/sh', 'pulsar', '-c', `${program} deps list --json`)
+      const { environments } = JSON.parse(listed) as {
+        environments: { name: string; requirements: string[] }[]
+      }
+      expect(environments.map(({ requirements }) => requirements.join())).toEqual(
+        expect.arrayContaining(['zlib 1.2.8', 'zlib', 'pair-top 3.0', 'pair-top 3.0,acted 1.0']),
+      )
+      const there = await onHost('su', '-s', '/bin/sh', 'pulsar', '-c', `${program} deps install zlib=1.2.8`)
+      expect(there).toContain('Nothing to do')
+    })
+
     it('fails the job that asks for a package which no channel has, and not the next', async () => {
       const [unknown] = await send({ id: '6', command: 'true', tool: toolOf(['zlib', '9.9']) })
       expect(unknown).toMatchObject({ status: 'failed' })

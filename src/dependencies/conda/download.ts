@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent, get, globalAgent } from 'node:https'
 import type { Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
+import { messageOf } from '../../lib/errors.js'
 
 export interface Download {
   /** @throws Error when it stops, ends early, or is longer than it may be */
@@ -11,6 +12,8 @@ export interface Download {
 
 const MAX_REDIRECTS = 8
 const IDLE_TIMEOUT_MS = 60_000
+/** A firewall that drops packets does not say so. */
+const CONNECT_TIMEOUT_MS = 20_000
 const SMALL_BYTES = 64 * 1024
 
 /**
@@ -23,9 +26,11 @@ export async function openDownload(url: string, signal: AbortSignal, maxBytes: n
     const target = new URL(next)
     if (target.protocol !== 'https:')
       throw new Error(`${url} leads to ${target.protocol}//, which is not safe`)
-    const response = await getOnce(target, signal).catch((error: Error) => {
+    const response = await getOnce(target, signal).catch((error: unknown) => {
       signal.throwIfAborted()
-      throw new Error(`cannot fetch ${target.origin}${target.pathname}: ${error.message}`, { cause: error })
+      throw new Error(`cannot fetch ${target.origin}${target.pathname}: ${messageOf(error)}`, {
+        cause: error,
+      })
     })
     const status = response.statusCode ?? 0
     const { location } = response.headers
@@ -87,6 +92,14 @@ async function getOnce(url: URL, signal: AbortSignal): Promise<IncomingMessage> 
       { signal, ...(agent ? { agent } : {}), headers: { 'user-agent': 'magnetar' } },
       resolve,
     )
+    request.once('socket', (socket) => {
+      if (!socket.connecting) return
+      const limit = setTimeout(
+        () => request.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} s`)),
+        CONNECT_TIMEOUT_MS,
+      )
+      for (const end of ['connect', 'close']) socket.once(end, () => clearTimeout(limit))
+    })
     request.setTimeout(IDLE_TIMEOUT_MS, () =>
       request.destroy(new Error(`no byte for ${IDLE_TIMEOUT_MS / 1000} s`)),
     )
@@ -129,7 +142,7 @@ async function tunnelAgent(proxy: URL, target: URL, signal: AbortSignal): Promis
       reject(new Error(`the proxy ${proxy.host} answered ${response.statusCode}`))
     })
     request.once('timeout', () => request.destroy(new Error(`the proxy ${proxy.host} does not answer`)))
-    request.once('error', (error) => reject(new Error(`proxy ${proxy.host}: ${error.message}`)))
+    request.once('error', (error) => reject(new Error(`proxy ${proxy.host}: ${messageOf(error)}`)))
     request.end()
   })
   const agent = new Agent({ keepAlive: false })
