@@ -89,7 +89,13 @@ async function getOnce(url: URL, signal: AbortSignal): Promise<IncomingMessage> 
   return new Promise((resolve, reject) => {
     const request = get(
       url,
-      { signal, ...(agent ? { agent } : {}), headers: { 'user-agent': 'magnetar' } },
+      // Node's own agent would give up a connection after 5 s.
+      {
+        signal,
+        timeout: IDLE_TIMEOUT_MS,
+        ...(agent ? { agent } : {}),
+        headers: { 'user-agent': 'magnetar' },
+      },
       resolve,
     )
     request.once('socket', (socket) => {
@@ -100,9 +106,7 @@ async function getOnce(url: URL, signal: AbortSignal): Promise<IncomingMessage> 
       )
       for (const end of ['connect', 'close']) socket.once(end, () => clearTimeout(limit))
     })
-    request.setTimeout(IDLE_TIMEOUT_MS, () =>
-      request.destroy(new Error(`no byte for ${IDLE_TIMEOUT_MS / 1000} s`)),
-    )
+    request.once('timeout', () => request.destroy(new Error(`no byte for ${IDLE_TIMEOUT_MS / 1000} s`)))
     request.once('error', reject)
   })
 }
