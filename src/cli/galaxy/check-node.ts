@@ -1,5 +1,5 @@
-import { messageOf } from '../../lib/errors.js'
 import { createNodeClient } from '../../check/node-client.js'
+import { messageOf } from '../../lib/errors.js'
 import { SIGNS } from '../palette.js'
 import type { Output } from '../setup/output.js'
 import { wrap } from '../wrap.js'
