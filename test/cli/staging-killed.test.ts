@@ -33,7 +33,8 @@ const LARGE = 5 * MIB
 const MEDIUM = 2_000_000
 /** The largest that is held until it is whole. */
 const HELD_WHOLE = MIB
-const SMALL = 10_000
+/** Larger than those that wait for the disk without a place, so that the next is asked for after it is there. */
+const SMALL = 70_000
 
 let directory: string
 let galaxy: JobFilesServer

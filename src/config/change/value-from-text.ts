@@ -14,9 +14,11 @@ export function valueFromText(option: Option, text: string): YamlScalar | undefi
   if (!parsed.success) return undefined
   // Octal in the text, and YAML 1.2 would read a number of the same digits as decimal.
   if (type === fileMode) return text
-  if (type === anything || type === tmpDirectory) {
+  // Also the types that differ in their words only.
+  const isAnything = type.schema === anything.schema
+  if (isAnything || type === tmpDirectory) {
     if (text === 'true' || text === 'false') return text === 'true'
-    return type === anything && WHOLE.test(text) ? Number(text) : text
+    return isAnything && WHOLE.test(text) ? Number(text) : text
   }
   return typeof parsed.data === 'boolean' || typeof parsed.data === 'number' ? parsed.data : text
 }
