@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { type DestinationStream, pino } from 'pino'
 import type { PrettyOptions } from 'pino-pretty'
 import type { LoggingConfig } from '../config/types.js'
+import { MagnetarError, messageOf } from '../lib/errors.js'
 import type { Logger } from '../lib/log.js'
 import { formatLines } from './python-log-lines.js'
 
@@ -13,7 +14,7 @@ export interface ServerLogger extends Logger {
 /** Only a terminal needs the printer for people. */
 const require = createRequire(import.meta.url)
 
-/** Lines for people on a terminal; elsewhere lines in the format of server.ini, or JSON where it has none; to standard error or the file of `logto`. */
+/** Lines for people on a terminal; elsewhere lines in the format of server.ini, or JSON where it has none; to standard error or the file of `logto`. @throws MagnetarError LOG_UNWRITABLE */
 export function createLogger(config: LoggingConfig): ServerLogger {
   const pretty = config.file === undefined && process.stderr.isTTY
   if (pretty) {
@@ -28,7 +29,7 @@ export function createLogger(config: LoggingConfig): ServerLogger {
       reopen: () => {},
     })
   }
-  const file = pino.destination({ dest: config.file ?? 2, sync: true, mkdir: true })
+  const file = openDestination(config.file)
   const destination = config.format === undefined ? file : formatLines(config.format, file)
   const logger = pino(
     {
@@ -44,4 +45,15 @@ export function createLogger(config: LoggingConfig): ServerLogger {
       if (config.file !== undefined) file.reopen()
     },
   })
+}
+
+function openDestination(file: string | undefined): ReturnType<typeof pino.destination> {
+  try {
+    return pino.destination({ dest: file ?? 2, sync: true, mkdir: true })
+  } catch (error) {
+    throw new MagnetarError('LOG_UNWRITABLE', `the log file cannot be written: ${messageOf(error)}`, {
+      fix: `Make ${file} writable for the user of the server, or name another file as logto in the [uwsgi] section of server.ini.`,
+      cause: error,
+    })
+  }
 }

@@ -5,7 +5,7 @@ import { startNode } from '../node.js'
 import { exitCodeOf } from './exit-code-of.js'
 import { EXIT } from './exit-codes.js'
 import { useOwnHome } from './home.js'
-import { createLogger } from './logger.js'
+import { createLogger, type ServerLogger } from './logger.js'
 import { printError } from './print.js'
 
 /** Time to stop before the process ends whatever is still open. */
@@ -18,6 +18,7 @@ const STOP_LIMIT_MS = 4500
 export async function serve(options: LoadOptions): Promise<number> {
   useOwnHome(process.env)
   let config: Awaited<ReturnType<typeof loadConfig>>
+  let log: ServerLogger
   try {
     // The Python server starts without any file, and then unprotected; a directory that is not there is a mistyped one.
     if (!existsSync(options.configDirectory))
@@ -25,11 +26,11 @@ export async function serve(options: LoadOptions): Promise<number> {
         fix: 'Name the directory that holds app.yml and server.ini.',
       })
     config = await loadConfig(options)
+    log = createLogger(config.logging)
   } catch (error) {
     printError(error)
     return EXIT.config
   }
-  const log = createLogger(config.logging)
   for (const warning of config.warnings) log.warn(warning)
   process.on('SIGHUP', () => log.reopen())
   if (config.privateToken !== undefined)

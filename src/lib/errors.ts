@@ -133,6 +133,10 @@ export const ERRORS = {
     meaning: 'A configuration file that is named somewhere is missing or cannot be read.',
     fix: 'Create the file, correct its name, or make it readable for the user of the server.',
   },
+  LOG_UNWRITABLE: {
+    meaning: 'The file that the server is to write its log to cannot be opened.',
+    fix: 'Make it writable for the user of the server, or name another one as logto in server.ini.',
+  },
   LOCAL_ENV_FAILED: {
     meaning: 'local_env.sh ended with an error, did not end, or printed more than it may.',
     fix: 'Run "bash local_env.sh" in the configuration directory and correct what it reports.',

@@ -110,6 +110,17 @@ describe('magnetar serve', () => {
     expect(existsSync(path.join(directory, 'p', 'magnetar-store'))).toBe(false)
   })
 
+  it('says which log file cannot be written, without a stack trace', async () => {
+    const directory = await tempDirectory()
+    writeFileSync(path.join(directory, 'app.yml'), '')
+    writeFileSync(path.join(directory, 'server.ini'), `[uwsgi]\nlogto = ${directory}/app.yml/log\n`)
+    const { exitCode, output } = await serve(directory)
+    expect(exitCode).toBe(78)
+    expect(output).toContain('LOG_UNWRITABLE')
+    expect(output).toContain(`${directory}/app.yml/log`)
+    expect(output).not.toMatch(/ at .*\.js:/)
+  })
+
   it('warns when no token is set', async () => {
     const directory = await tempDirectory()
     const server = await startMagnetar({ directory, app: { private_token: '' } })
