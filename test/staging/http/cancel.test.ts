@@ -126,7 +126,7 @@ describe('cancelling an upload', () => {
   })
 })
 
-describe('cancelling at any time', () => {
+describe('cancelling at any time', { timeout: 120_000 }, () => {
   it.each([
     remoteTransfer,
     remoteTransferTus,
