@@ -1,7 +1,7 @@
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import fs, { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type DeliveryLimits, planDelivery } from '../../src/jobs/disk/delivery.js'
 import type { planner as Planner } from '../../src/jobs/disk/planner.js'
 import { readResults } from '../../src/jobs/disk/status.js'
@@ -107,6 +107,88 @@ describe('what a job can leave', () => {
     expect(() => planDelivery(job)).toThrow('launch_config in the job directory is gone or no JSON')
     make('launch_config', '{"remote_staging": {"files_endpoint": "http://galaxy/?job_key=s3cr3t')
     expect(() => planDelivery(job)).not.toThrow('s3cr3t')
+  })
+})
+
+describe('a directory that is there and cannot be read', () => {
+  afterEach(() => void vi.restoreAllMocks())
+
+  function failAt(name: string, errno: string): void {
+    const opendir = fs.opendirSync
+    vi.spyOn(fs, 'opendirSync').mockImplementation((directory, options) => {
+      if (directory === path.join(job, name))
+        throw Object.assign(new Error(`${errno}: opendir`), { code: errno })
+      return opendir(directory, options)
+    })
+  }
+
+  it.each([
+    [
+      'EACCES',
+      'outputs',
+      /^the directory "outputs" of the job: \S+, the user of this node, may not read it \(EACCES\)/,
+    ],
+    [
+      'EIO',
+      'working/sub',
+      /^the directory "working\/sub" of the job: it cannot be read \(EIO\), so outputs in it/,
+    ],
+    ['ESTALE', 'metadata', /"metadata" .* \(ESTALE\)/],
+    ['ENAMETOOLONG', 'outputs', /"outputs" .* \(ENAMETOOLONG\)/],
+  ])('fails the delivery: %s of %s', (errno, name, sentence) => {
+    submit({ output_files: ['/galaxy/ur.dat'], metadata_directory: '/galaxy/m' })
+    mkdirSync(path.join(job, 'working/sub'))
+    make('working/other')
+    failAt(name, errno)
+    expect(plan()).toEqual({ names: ['output_workdir other'], failures: [expect.stringMatching(sentence)] })
+  })
+
+  it.each(['ENOENT', 'ENOTDIR'])('but one that went away meanwhile is empty: %s', (errno) => {
+    submit({})
+    failAt('outputs', errno)
+    expect(plan().failures).toEqual([])
+  })
+})
+
+describe('a name that is not UTF-8', () => {
+  const latin1 = (name: string): Buffer => Buffer.from(path.join(job, name), 'latin1')
+  const failures = (): readonly string[] => plan().failures
+
+  it('fails the delivery of the file, which nothing can be opened by', () => {
+    submit({ dynamic_outputs: ['primary_.*'] })
+    writeFileSync(latin1('working/primary_caf\u00e9'), 'data')
+    writeFileSync(latin1('working/nobody wants caf\u00e9'), 'data')
+    make('working/primary_ok')
+    expect(plan()).toEqual({
+      names: ['output_workdir primary_ok'],
+      failures: ['output_workdir "primary_caf\uFFFD": its name is not UTF-8'],
+    })
+  })
+
+  it('fails the delivery of an output directory, also for what is below such a name', () => {
+    submit({ dynamic_outputs: ['nothing'], work_dir_outputs: [['/galaxy/w/out', '/galaxy/out']] })
+    mkdirSync(path.join(job, 'working/out'))
+    writeFileSync(latin1('working/out/caf\u00e9'), 'data')
+    symlinkSync('caf\u00e9', latin1('working/out/link\u00e9'))
+    expect([...failures()].sort()).toEqual([
+      'output_workdir "out/caf\uFFFD": its name is not UTF-8',
+      'output_workdir "out/link\uFFFD": its name is not UTF-8',
+    ])
+    mkdirSync(latin1('working/out/d\u00e9/deep'), { recursive: true })
+    writeFileSync(latin1('working/out/d\u00e9/deep/file'), 'data')
+    expect(failures()).toContain('output_workdir "out/d\uFFFD/deep/file": its name is not UTF-8')
+  })
+
+  it('does not take the place of one that has U+FFFD in UTF-8', () => {
+    submit({})
+    mkdirSync(path.join(job, 'working/d\uFFFD'))
+    make('working/d\uFFFD/file')
+    make('working/\uFFFD')
+    expect(plan()).toEqual({ names: ['output_workdir d\uFFFD/file', 'output_workdir \uFFFD'], failures: [] })
+    mkdirSync(latin1('outputs/ds_files'))
+    writeFileSync(latin1('outputs/ds_files/\u00e9'), 'data')
+    submit({ output_files: ['/galaxy/ds.dat'] })
+    expect(failures()).toEqual(['output "ds_files/\uFFFD": its name is not UTF-8'])
   })
 })
 

@@ -1,7 +1,8 @@
 import path from 'node:path'
+import { userName } from '../../lib/user-name.js'
 import { movesByNode } from '../../staging/action-mapper.js'
 import { planOutputs } from '../../staging/collect-outputs.js'
-import type { PlannedOutput } from '../../staging/output-plan.js'
+import type { OutputType, PlannedOutput } from '../../staging/output-plan.js'
 import { parseRemoteStaging } from '../../staging/remote-staging.js'
 import { wantsStageOut } from '../wants-stage-out.js'
 import { readDynamicFiles } from './dynamic-files.js'
@@ -22,6 +23,14 @@ export interface Delivery {
   /** Why the job fails, whatever becomes of its outputs. */
   readonly failures: readonly string[]
   readonly warnings: readonly string[]
+}
+
+/** Where outputs of a type are, in the job directory. */
+const DIRECTORIES: Readonly<Record<OutputType, string>> = {
+  output: 'outputs',
+  output_workdir: 'working',
+  output_metadata: 'metadata',
+  output_jobdir: '.',
 }
 
 const NOTHING: Delivery = { pages: [], failures: [], warnings: [] }
@@ -56,8 +65,18 @@ export function planDelivery(directory: string, limits: DeliveryLimits = {}): De
     { mapper, clientOutputs, listings, dynamicFiles: dynamicFiles.realized },
     limits.matchingMs,
   )
-  const ours = plan.outputs.filter(({ action }) => movesByNode(action.action_type))
-  const failures = [...plan.failures, ...dynamicFiles.refused]
+  const wanted = plan.outputs.filter(({ action }) => movesByNode(action.action_type))
+  const isNotUtf8 = ({ type, name }: PlannedOutput): boolean =>
+    lister.notUtf8.size > 0 && lister.notUtf8.has(path.join(directory, DIRECTORIES[type], name))
+  const ours = wanted.filter((output) => !isNotUtf8(output))
+  const failures = [
+    ...plan.failures,
+    ...dynamicFiles.refused,
+    ...[...lister.unreadable].map(([path, errno]) => cannotBeRead(directory, path, errno)),
+    ...wanted
+      .filter(isNotUtf8)
+      .map(({ type, name }) => `${type} ${JSON.stringify(name)}: its name is not UTF-8`),
+  ]
   if (lister.isCut)
     failures.push(
       `the job left more than ${listed.names} files or ${listed.links} symbolic links in its directories: outputs among the rest are not found`,
@@ -65,6 +84,15 @@ export function planDelivery(directory: string, limits: DeliveryLimits = {}): De
   if (ours.length > maxOutputs)
     failures.push(`the job has ${ours.length} outputs: only the first ${maxOutputs} of them are delivered`)
   return { pages: toPages(ours.slice(0, maxOutputs)), failures, warnings: plan.warnings }
+}
+
+function cannotBeRead(jobDirectory: string, unreadable: string, errno: string): string {
+  const shown = JSON.stringify(path.relative(jobDirectory, unreadable) || '.')
+  const why =
+    errno === 'EACCES' || errno === 'EPERM'
+      ? `${userName()}, the user of this node, may not read it`
+      : 'it cannot be read'
+  return `the directory ${shown} of the job: ${why} (${errno}), so outputs in it are not found`
 }
 
 function toPages(outputs: readonly PlannedOutput[]): string[] {

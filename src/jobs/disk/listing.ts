@@ -1,6 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { UPLOAD_PREFIX } from '../../lib/confined-file.js'
+import { errnoOf } from '../../lib/errors.js'
+import { joinRaw, mayBeOtherThanUtf8, notUtf8Names } from './raw-names.js'
 
 /** How much of a job's directories is listed: a tool can leave millions of names, and all of them have to be held in memory. */
 export interface ListingLimit {
@@ -21,10 +23,17 @@ export interface Lister {
   filesOf(directory: string): string[]
   /** There was more than the limit allows; what was listed is a part. */
   readonly isCut: boolean
+  /** Directories that are there and could not be read: what they hold is not listed. Path and error ("EACCES"). */
+  readonly unreadable: ReadonlyMap<string, string>
+  /** Paths as listed, of files whose names on disk are not UTF-8: nothing can be opened by them. */
+  readonly notUtf8: ReadonlySet<string>
 }
 
 /** Entries that are asked of the system at once. */
 const BUFFER_ENTRIES = 256
+
+/** There is no directory, or no file at the end of a link. */
+const NOT_THERE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
 export function createLister(limit: ListingLimit): Lister {
   let names = 0
@@ -32,15 +41,20 @@ export function createLister(limit: ListingLimit): Lister {
   let links = 0
   let isCut = false
 
-  /** Calls back for each entry until the limit is reached. What cannot be opened (gone, no rights, a path too long) is empty. */
-  function eachEntry(directory: string, each: (entry: fs.Dirent) => void): void {
-    let open: fs.Dir
+  const unreadable = new Map<string, string>()
+  const notUtf8 = new Set<string>()
+
+  function noteUnreadable(directory: string | Buffer, error: unknown): void {
+    const errno = errnoOf(error)
+    if (errno === undefined) throw error
+    if (!NOT_THERE.has(errno)) unreadable.set(directory.toString(), errno)
+  }
+
+  /** Calls back for each entry until the limit is reached. What is gone is empty; what cannot be read is noted. */
+  function eachEntry(directory: string | Buffer, each: (entry: fs.Dirent) => void): void {
+    let open: fs.Dir | undefined
     try {
-      open = fs.opendirSync(directory, { bufferSize: BUFFER_ENTRIES })
-    } catch {
-      return
-    }
-    try {
+      open = fs.opendirSync(directory as string, { bufferSize: BUFFER_ENTRIES })
       for (let entry = open.readSync(); entry && !isCut; entry = open.readSync()) {
         names++
         characters += entry.name.length
@@ -51,9 +65,26 @@ export function createLister(limit: ListingLimit): Lister {
         if (entry.isSymbolicLink() && ++links > limit.links) isCut = true
         else each(entry)
       }
+    } catch (error) {
+      noteUnreadable(directory, error)
     } finally {
-      open.closeSync()
+      open?.closeSync()
     }
+  }
+
+  /** What `names` of a directory is not UTF-8 on disk: files are noted, directories are the answer. */
+  function sortOutRaw(directory: string | Buffer, prefix: string): Below[] {
+    const found: Below[] = []
+    try {
+      for (const { raw, isDirectory } of notUtf8Names(directory, limit.names)) {
+        const name = joinName(prefix, raw.toString())
+        if (isDirectory) found.push({ name, path: joinRaw(directory, raw) })
+        else notUtf8.add(joinName(directory.toString(), raw.toString()))
+      }
+    } catch (error) {
+      noteUnreadable(directory, error)
+    }
+    return found
   }
 
   return {
@@ -61,18 +92,28 @@ export function createLister(limit: ListingLimit): Lister {
       // A tool may have put a link in place of its directory; what that leads to is not the job's.
       if (!fs.lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return []
       const files: string[] = []
-      const waiting = ['']
-      for (let prefix = waiting.pop(); prefix !== undefined && !isCut; prefix = waiting.pop()) {
-        const below = prefix
+      const waiting: Below[] = [{ name: '', path: directory }]
+      for (let next = waiting.pop(); next && !isCut; next = waiting.pop()) {
+        const below = next
+        let isOdd = false
         // Counted with the directories above it: those are in every name.
-        eachEntry(path.join(directory, below), (entry) => {
+        eachEntry(below.path, (entry) => {
           // Left by a crash in the middle of an upload: nobody's file.
           if (entry.name.startsWith(UPLOAD_PREFIX)) return
-          const name = below ? `${below}/${entry.name}` : entry.name
-          characters += below.length
-          if (entry.isDirectory()) waiting.push(name)
-          else if (isFile(entry, path.join(directory, name))) files.push(name)
+          const name = joinName(below.name, entry.name)
+          characters += below.name.length
+          const odd = mayBeOtherThanUtf8(entry.name)
+          isOdd ||= odd
+          if (entry.isDirectory()) {
+            // One that is not UTF-8 is opened by its bytes, below.
+            const path = joinRaw(below.path, entry.name)
+            if (!odd || fs.existsSync(path)) waiting.push({ name, path })
+          } else if (isFile(entry, joinRaw(below.path, entry.name))) {
+            files.push(name)
+            if (typeof below.path !== 'string') notUtf8.add(path.join(directory, name))
+          }
         })
+        if (isOdd) waiting.push(...sortOutRaw(below.path, below.name))
       }
       return files
     },
@@ -86,19 +127,34 @@ export function createLister(limit: ListingLimit): Lister {
       eachEntry(directory, (entry) => {
         if (isFile(entry, path.join(directory, entry.name))) found.push(entry.name)
       })
+      if (found.some(mayBeOtherThanUtf8)) sortOutRaw(directory, '')
       return found
     },
     get isCut() {
       return isCut
     },
+    unreadable,
+    notUtf8,
   }
 }
 
-function isFile(entry: fs.Dirent, file: string): boolean {
+/** A directory that is still to be listed. */
+interface Below {
+  /** Relative, as it is listed. */
+  readonly name: string
+  readonly path: string | Buffer
+}
+
+function joinName(directory: string, name: string): string {
+  return directory ? `${directory}/${name}` : name
+}
+
+/** A link that leads to what may not be looked at is one: whoever wants it learns why he cannot have it. */
+function isFile(entry: fs.Dirent, file: string | Buffer): boolean {
   if (!entry.isSymbolicLink()) return entry.isFile()
   try {
     return !fs.statSync(file).isDirectory()
-  } catch {
-    return false
+  } catch (error) {
+    return mayBeOtherThanUtf8(entry.name) || !NOT_THERE.has(errnoOf(error))
   }
 }
