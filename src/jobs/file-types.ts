@@ -77,6 +77,12 @@ function lastComponent(name: string): string {
 function checkComponent(component: string): string {
   if (component.includes('\0'))
     throw new MagnetarError('FILE_NAME_INVALID', 'the file name contains a NUL character')
+  // Half a character of UTF-16: on disk it would be another name.
+  if (/\p{Surrogate}/u.test(component))
+    throw new MagnetarError(
+      'FILE_NAME_INVALID',
+      `the file name ${JSON.stringify(component.slice(0, 200))} has half a character in it (a lone surrogate), which no name on disk can have`,
+    )
   if (Buffer.byteLength(component) > MAX_COMPONENT_BYTES) {
     throw new MagnetarError(
       'FILE_NAME_INVALID',

@@ -7,10 +7,10 @@ import type { Job, ManagerContext } from './job.js'
 import { type FileToMove, moveFiles, reasonOf } from './move-files.js'
 import type { SubmitRequest } from './types.js'
 
-/** Whether files have to be fetched before the job can be launched. */
+/** Whether files have to be fetched before the job can be launched. What is no list is not passed over: the fetching says what is wrong. */
 export function wantsStageIn(remoteStaging: unknown): boolean {
   const { setup } = (remoteStaging ?? {}) as { readonly setup?: unknown }
-  return Array.isArray(setup) && setup.length > 0
+  return setup !== undefined && setup !== null && !(Array.isArray(setup) && setup.length === 0)
 }
 
 /**

@@ -1,6 +1,8 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
-import { MagnetarError } from '../lib/errors.js'
+import { MagnetarError, messageOf } from '../lib/errors.js'
+import { checkRemoteStaging, checkStagingShape } from '../staging/check-remote-staging.js'
+import type { SetupEntry } from '../staging/setup-action.js'
 import { UPLOAD_DIRECTORIES } from './directory.js'
 import { disk } from './disk/disk.js'
 import { uploadTarget } from './file-types.js'
@@ -45,6 +47,11 @@ export async function recordSubmit(
   const launch = setsUp
     ? { ...request, command_line: replaceTokens(request.command_line, directory.path) }
     : request
+  const stagesIn = wantsStageIn(launch.remote_staging)
+  const stagesOut = wantsStageOut(launch.remote_staging)
+  checkStagingShape(launch.remote_staging)
+  if (stagesIn || stagesOut) checkNames(directory.path, checkRemoteStaging(launch.remote_staging, stagesOut))
+  const launchText = toText(launchConfig(launch))
   const written = await disk.writeSubmit({
     directory: directory.path,
     stagingDirectory: context.config.stagingDirectory,
@@ -58,7 +65,7 @@ export async function recordSubmit(
         }
       : undefined,
     touch: request.touch_outputs.map((name) => uploadTarget(directory.path, 'output', name)),
-    launchConfig: JSON.stringify(launchConfig(launch)),
+    launchConfig: launchText,
     uploads: UPLOAD_DIRECTORIES,
   })
   if (written.outcome === 'duplicate') return alreadyAccepted(context, jobId)
@@ -75,8 +82,8 @@ export async function recordSubmit(
     status: 'preprocessing',
     sequence: context.nextSequence(),
     submittedAtMs: Date.now(),
-    ...(wantsStageIn(launch.remote_staging) ? { stagesIn: true as const } : {}),
-    ...(wantsStageOut(launch.remote_staging) || wantsLiveOutput(context.config, launch.remote_staging)
+    ...(stagesIn ? { stagesIn: true as const } : {}),
+    ...(stagesOut || wantsLiveOutput(context.config, launch.remote_staging)
       ? { stagesOut: true as const }
       : {}),
   }
@@ -128,6 +135,32 @@ function launchConfig(launch: SubmitRequest): Record<string, unknown> {
   }
 }
 
+/** @throws MagnetarError BAD_REQUEST for an input that could never get its name */
+function checkNames(directory: string, setup: readonly SetupEntry[]): void {
+  for (const { type, name } of setup) {
+    try {
+      uploadTarget(directory, type, name)
+    } catch (error) {
+      const what = `${type.slice(0, 40)} ${JSON.stringify(name.slice(0, 200))} in setup`
+      throw new MagnetarError('BAD_REQUEST', `remote_staging cannot be used: ${what}: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+function toText(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new MagnetarError('BAD_REQUEST', 'the parameters of the submit are nested too deeply to be kept', {
+      cause: error,
+    })
+  }
+}
+
 function textOf(value: unknown): string {
-  return value === null || value === undefined ? '' : String(value)
+  // The text of a list in a list in a list … is as deep as they are.
+  return value === null || value === undefined || typeof value === 'object' ? '' : String(value)
 }

@@ -80,6 +80,16 @@ export function movesByNode(actionType: string): boolean {
   return !UNMOVED_ACTIONS.includes(actionType)
 }
 
+/** Whether an action mapper may name it. */
+export function isKnownAction(actionType: string): boolean {
+  return KNOWN_ACTIONS.has(actionType)
+}
+
+/** Whether outputs travel by it to the action mapper's files_endpoint. */
+export function needsEndpoint(actionType: string): boolean {
+  return URL_ACTIONS.includes(actionType)
+}
+
 /**
  * The action for a Galaxy-side path, complete with its address or key (pulsar/client/action_mapper.py: FileActionMapper.action).
  * @throws TransferError when the action is unknown or lacks something, or a pattern cannot be used

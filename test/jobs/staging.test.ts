@@ -146,13 +146,14 @@ describe('stage-in', () => {
     expect(stderr).toMatch(/inputs could not be fetched: input a\.dat: .*404/)
     expect(stderr).not.toContain(galaxy.key)
     expect(scheduler.submitted).toEqual([])
+    expect(log.lines).toContainEqual(expect.stringMatching(/^warn preprocessing -> failed: Its inputs .*$/))
   })
 
   it('says what is wrong with a request for it', async () => {
     await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
-    await running.manager.submit('7', submitRequest('true', { remote_staging: { setup: [{ name: 'a' }] } }))
-    await untilStatus(running, '7', 'failed')
-    expect((await running.manager.status('7')).stderr).toContain('setup[0]')
+    await expect(
+      running.manager.submit('7', submitRequest('true', { remote_staging: { setup: [{ name: 'a' }] } })),
+    ).rejects.toThrow('setup[0]')
   })
 
   it.each([
@@ -162,17 +163,18 @@ describe('stage-in', () => {
     '.',
     '',
     '/',
-  ])('fails the job that wants a file called %j', async (name) => {
+  ])('refuses the job that wants a file called %j', async (name) => {
     await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
     for (const type of ['input', 'workdir']) {
-      const setup = [{ name, type, action: { action_type: 'message', contents: 'x' } }]
-      await running.manager.submit('7', submitRequest('true', { remote_staging: { setup } }))
       if (type === 'workdir' && name.endsWith('x')) continue
-      await untilStatus(running, '7', 'failed')
-      const { stderr } = await running.manager.status('7')
-      expect(stderr).toContain(`Its inputs could not be fetched: ${type} ${JSON.stringify(name)}: the `)
-      await running.manager.clean('7')
-      await running.manager.setup({ jobId: '7', toolId: undefined, toolVersion: undefined })
+      const setup = [{ name, type, action: { action_type: 'message', contents: 'x' } }]
+      await expect(
+        running.manager.submit('7', submitRequest('true', { remote_staging: { setup } })),
+      ).rejects.toMatchObject({
+        code: 'BAD_REQUEST',
+        message: expect.stringContaining(`: ${type} ${JSON.stringify(name)} in setup: the `),
+      })
+      expect(running.context.jobs.has('7')).toBe(false)
     }
   })
 
