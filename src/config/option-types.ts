@@ -23,6 +23,11 @@ export const text: OptionType<string> = {
   nullable: true,
 }
 
+export const hosts: OptionType<string> = {
+  ...text,
+  expected: 'hosts separated by commas, in one text: "galaxy.example.org, *.example.org"',
+}
+
 /** A path that has to be something when it is set at all. */
 export const requiredPath: OptionType<string> = {
   expected: 'a path',
@@ -128,10 +133,14 @@ export const tmpDirectory: OptionType<string | undefined> = {
  * Attempts after the first (managers/util/retry.py): nothing and 0 mean for ever there, -1 none.
  */
 export const retries: OptionType<number> = {
-  expected: 'a whole number of attempts, 0 for ever, -1 for none',
+  expected: 'a whole number of attempts: 0 for ever, -1 for none, no less',
   schema: () =>
     z
-      .union([z.null(), z.literal(''), z.preprocess(numberFromText(/^[-+]?\d+$/), z.number().int().safe())])
+      .union([
+        z.null(),
+        z.literal(''),
+        z.preprocess(numberFromText(/^[-+]?\d+$/), z.number().int().safe().min(-1)),
+      ])
       .transform((value) => (value ? Math.max(0, value) : Number.POSITIVE_INFINITY)),
   input: 'value',
 }

@@ -98,7 +98,10 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       const line = change.reason
         ? `${change.from} -> ${change.to}: ${change.reason}`
         : `${change.from} -> ${change.to}`
-      log.info({ job: change.jobId }, line)
+      const isBad = change.to === 'failed' || change.to === 'lost'
+      // The first line says what; all of it is in the job's status.
+      if (isBad) log.warn({ job: change.jobId }, line.split('\n', 1)[0] ?? line)
+      else log.info({ job: change.jobId }, line)
       if (change.to === 'running') staging.watch(change.jobId)
       for (const listener of listeners) listener(change)
     },

@@ -31,7 +31,8 @@ export async function openOutput(from: LocalFile): Promise<OpenOutput> {
       close: () => copier.closeFile(fd),
     }
   } catch (error) {
-    if (!(error instanceof MagnetarError) || error.code !== 'FILE_NOT_FOUND') throw diskError(error)
+    if (!(error instanceof MagnetarError) || error.code !== 'FILE_NOT_FOUND')
+      throw diskError(error, { read: from })
     throw new TransferError(error.message, { transient: false, missingFile: true, cause: error })
   }
 }

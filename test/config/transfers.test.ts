@@ -19,6 +19,23 @@ describe('options of transfers', () => {
     })
   })
 
+  it('say how several hosts are written', async () => {
+    const { issues } = await issuesOf(loadApp('transfer_hosts:\n  - a.example.org\n  - b.example.org\n'))
+    expect(issues).toEqual([
+      expect.objectContaining({
+        key: 'transfer_hosts',
+        message: expect.stringContaining('hosts separated by commas'),
+      }),
+    ])
+  })
+
+  it('refuse fewer attempts than none', async () => {
+    const { issues } = await issuesOf(loadManager('manager:\n  preprocess_action_max_retries: -5\n'))
+    expect(issues).toEqual([
+      expect.objectContaining({ message: expect.stringContaining('-1 for none, no less') }),
+    ])
+  })
+
   it('refuse none at once', async () => {
     const { issues } = await issuesOf(loadApp('transfers_at_once: 0\n'))
     expect(issues).toEqual([expect.objectContaining({ key: 'transfers_at_once' })])

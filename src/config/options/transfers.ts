@@ -1,5 +1,5 @@
 import type { Option } from '../option.js'
-import { path, text, wholeNumber } from '../option-types.js'
+import { hosts, path, wholeNumber } from '../option-types.js'
 
 const count = wholeNumber(1, 'a whole number, 1 or more')
 
@@ -16,7 +16,7 @@ export const transferOptions = {
     description: 'Files that are fetched or delivered at once for one job.',
   },
   transfer_hosts: {
-    type: text,
+    type: hosts,
     default: undefined,
     defaultText: 'any host',
     description:

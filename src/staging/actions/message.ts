@@ -27,7 +27,7 @@ async function stageIn(action: ActionSpec, to: LocalFile, tools: TransferTools):
     await commitUnlessAborted(file, tools.signal, disk.discardNewFile)
   } catch (error) {
     tools.signal.throwIfAborted()
-    throw diskError(error)
+    throw diskError(error, { write: to })
   }
   tools.progress(content.length)
   return { bytes: content.length, resumedFrom: 0 }

@@ -80,7 +80,7 @@ async function openPart(to: LocalFile, source: SourceFile, tools: TransferTools)
     const part = await disk.openPartFile(to.base, to.components, name)
     if (part) return part
   } catch (error) {
-    throw diskError(error)
+    throw diskError(error, { write: to })
   }
   throw new Error('a part file was not made')
 }

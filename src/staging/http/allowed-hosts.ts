@@ -17,7 +17,7 @@ export function compileHosts(patterns: readonly string[] | undefined): (url: URL
     const match = PATTERN.exec(pattern.trim().toLowerCase())
     if (!match?.[2]) {
       throw new MagnetarError('CONFIG_INVALID', `${JSON.stringify(pattern)} in ${HOSTS_OPTION} is no host`, {
-        fix: 'Write host, host:port or *.example.org, without a scheme or a path.',
+        fix: 'Write host, host:port or *.example.org, without a scheme or a path; several are separated by commas.',
       })
     }
     return { below: match[1] !== undefined, host: withoutDot(match[2]), port: match[3] }

@@ -1,8 +1,11 @@
 import fs from 'node:fs'
+import path from 'node:path'
 import { promisify } from 'node:util'
 import type { NewFile } from '../../lib/confined-file.js'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import { createTaskPool } from '../../lib/task-pool.js'
+import { userName } from '../../lib/user-name.js'
+import type { LocalFile } from '../action.js'
 import { TransferError } from '../transfer-error.js'
 import { diskTasks } from './disk-tasks.js'
 
@@ -58,17 +61,52 @@ const TRANSIENT_ERRNOS: ReadonlySet<string> = new Set([
   'EAGAIN',
 ])
 
-/** The TransferError for a failed operation on a local file; errors that are none of the disk's stay as they are. */
-export function diskError(error: unknown): unknown {
+/**
+ * The TransferError for a failed operation on a local file; errors that are none of the disk's stay as they are.
+ * @param file which one, and what was to be done with it, where that is known
+ */
+export function diskError(
+  error: unknown,
+  file?: { readonly read: LocalFile } | { readonly write: LocalFile },
+): unknown {
   if (error instanceof TransferError) return error
   if (error instanceof MagnetarError) {
     return new TransferError(error.message, { transient: error.code === 'DISK_FULL', cause: error })
   }
   const errno = errnoOf(error)
   if (errno === undefined) return error
-  const full = errno === 'ENOSPC' || errno === 'EDQUOT'
-  const message = full
-    ? `no space left on the disk that holds the job directories (${errno})`
-    : `the disk that holds the job directories failed: ${messageOf(error)}`
-  return new TransferError(message, { transient: TRANSIENT_ERRNOS.has(errno), cause: error })
+  return new TransferError(describe(errno, error, file), {
+    transient: TRANSIENT_ERRNOS.has(errno),
+    cause: error,
+  })
+}
+
+function describe(errno: string, error: unknown, file: Parameters<typeof diskError>[1]): string {
+  switch (errno) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `no space left on the disk that holds the job directories (${errno})`
+    case 'EACCES':
+    case 'EPERM':
+      return `${userName()}, the user of this node, ${mayNot(file)} (${errno})`
+    default:
+      return `the disk that holds the job directories failed: ${withoutDescriptor(messageOf(error))}`
+  }
+}
+
+function mayNot(file: Parameters<typeof diskError>[1]): string {
+  if (!file) return 'has no right to the file or its directory in the job directory'
+  if ('read' in file) return `may not read ${shown(file.read, 0)} in the job directory`
+  return `may not write to the directory ${shown(file.write, 1)} in the job directory`
+}
+
+/** "inputs/a/b.dat", without the last `left` components. */
+function shown({ base, components }: LocalFile, left: number): string {
+  const kept = components.slice(0, components.length - left)
+  return JSON.stringify([path.basename(base), ...kept].join('/'))
+}
+
+/** The path through which a file was reached is of no use to anybody later. */
+function withoutDescriptor(message: string): string {
+  return message.replaceAll(/\/proc\/self\/fd\/\d+\/?/g, '')
 }

@@ -60,7 +60,7 @@ export function download(url: string, to: LocalFile, tools: TransferTools): Prom
       }
     } catch (error) {
       // What came over the network has been translated where it came from.
-      const failure = tools.signal.aborted ? tools.signal.reason : diskError(error)
+      const failure = tools.signal.aborted ? tools.signal.reason : diskError(error, { write: to })
       await leave(run, failure)
       throw failure
     }

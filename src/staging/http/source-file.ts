@@ -39,7 +39,7 @@ export async function openSource(from: LocalFile): Promise<SourceFile> {
   try {
     return await adopt((await disk.openForRead(from.base, from.components)).fd, from)
   } catch (error) {
-    throw sourceError(error)
+    throw sourceError(error, from)
   }
 }
 
@@ -55,7 +55,7 @@ export async function readSource(from: LocalFile): Promise<Source> {
     return 'content' in file ? file : await adopt(file.fd, from)
   } catch (error) {
     giveBackBuffer(room)
-    throw sourceError(error)
+    throw sourceError(error, from)
   }
 }
 
@@ -74,8 +74,9 @@ export function nameOf({ components }: LocalFile): string {
 }
 
 /** The TransferError for a local file that cannot be sent. */
-function sourceError(error: unknown): unknown {
-  if (!(error instanceof MagnetarError) || error.code !== 'FILE_NOT_FOUND') return diskError(error)
+function sourceError(error: unknown, from: LocalFile): unknown {
+  if (!(error instanceof MagnetarError) || error.code !== 'FILE_NOT_FOUND')
+    return diskError(error, { read: from })
   return new TransferError(error.message, { transient: false, missingFile: true, cause: error })
 }
 

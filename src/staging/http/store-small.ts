@@ -45,7 +45,7 @@ async function storeAll(batch: readonly Waiting[]): Promise<void> {
     return
   } catch (error) {
     const only = batch.length === 1 ? batch[0] : undefined
-    if (only) return only.failed(diskError(error))
+    if (only) return only.failed(diskError(error, { write: only.file }))
   }
   for (const each of batch) await storeAll([each])
 }

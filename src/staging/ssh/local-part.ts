@@ -22,7 +22,7 @@ export async function openFreshPart(to: LocalFile, tools: TransferTools): Promis
     if (noted !== undefined) await disk.removePartFile(to.base, to.components, noted)
     return await openNew(to, tools, 'scp')
   } catch (error) {
-    throw diskError(error)
+    throw diskError(error, { write: to })
   }
 }
 
@@ -40,7 +40,7 @@ export async function openResumedPart(to: LocalFile, tools: TransferTools): Prom
     if (!old || noted?.startsWith(OWN)) return old ?? (await openNew(to, tools, 'rsync'))
     return await inherit(to, old, tools)
   } catch (error) {
-    throw diskError(error)
+    throw diskError(error, { write: to })
   }
 }
 
