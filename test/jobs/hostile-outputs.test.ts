@@ -143,6 +143,26 @@ describe('a directory that is there and cannot be read', () => {
     expect(plan()).toEqual({ names: ['output_workdir other'], failures: [expect.stringMatching(sentence)] })
   })
 
+  it.each([
+    ['no rule looks into it', { dynamic_outputs: ['primary_.*'] }, false],
+    ['a pattern could', { dynamic_outputs: ['cache/.*'] }, true],
+    [
+      'an output is to come from it',
+      {
+        dynamic_outputs: ['primary_.*'],
+        working_directory: '/galaxy/w',
+        work_dir_outputs: [['cache/a', '/galaxy/a.dat']],
+      },
+      true,
+    ],
+  ])('in the working directory it matters when outputs may be in it: %s', (_, outputs, matters) => {
+    submit(outputs)
+    mkdirSync(path.join(job, 'working/cache'))
+    failAt('working/cache', 'EACCES')
+    const failures = plan().failures.filter((words) => words.includes('"working/cache"'))
+    expect(failures).toHaveLength(matters ? 1 : 0)
+  })
+
   it.each(['ENOENT', 'ENOTDIR'])('but one that went away meanwhile is empty: %s', (errno) => {
     submit({})
     failAt('outputs', errno)

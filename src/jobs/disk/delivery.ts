@@ -1,9 +1,9 @@
 import path from 'node:path'
 import { userName } from '../../lib/user-name.js'
-import { movesByNode } from '../../staging/action-mapper.js'
+import { type ActionMapper, movesByNode } from '../../staging/action-mapper.js'
 import { planOutputs } from '../../staging/collect-outputs.js'
 import type { OutputType, PlannedOutput } from '../../staging/output-plan.js'
-import { parseRemoteStaging } from '../../staging/remote-staging.js'
+import { type ClientOutputs, parseRemoteStaging } from '../../staging/remote-staging.js'
 import { wantsStageOut } from '../wants-stage-out.js'
 import { readDynamicFiles } from './dynamic-files.js'
 import { readLaunchConfig } from './launch-config.js'
@@ -13,6 +13,8 @@ import { createLister, type ListingLimit } from './listing.js'
 const LISTED: ListingLimit = { names: 500_000, characters: 64 * 1024 * 1024, links: 20_000 }
 /** Files that are delivered of one job. */
 const MAX_OUTPUTS = 100_000
+/** Directories that could not be read, of which something is said. */
+const MAX_UNREADABLE = 100
 /** So many outputs are handed over at once. */
 const PAGE_OUTPUTS = 500
 
@@ -69,10 +71,14 @@ export function planDelivery(directory: string, limits: DeliveryLimits = {}): De
   const isNotUtf8 = ({ type, name }: PlannedOutput): boolean =>
     lister.notUtf8.size > 0 && lister.notUtf8.has(path.join(directory, DIRECTORIES[type], name))
   const ours = wanted.filter((output) => !isNotUtf8(output))
+  const missed = [...lister.unreadable].slice(0, MAX_UNREADABLE).map(([unreadable, errno]) => ({
+    words: cannotBeRead(directory, unreadable, errno),
+    isWanted: mayHoldOutputs(path.relative(directory, unreadable), mapper, clientOutputs),
+  }))
   const failures = [
     ...plan.failures,
     ...dynamicFiles.refused,
-    ...[...lister.unreadable].map(([path, errno]) => cannotBeRead(directory, path, errno)),
+    ...missed.filter(({ isWanted }) => isWanted).map(({ words }) => words),
     ...wanted
       .filter(isNotUtf8)
       .map(({ type, name }) => `${type} ${JSON.stringify(name)}: its name is not UTF-8`),
@@ -83,7 +89,23 @@ export function planDelivery(directory: string, limits: DeliveryLimits = {}): De
     )
   if (ours.length > maxOutputs)
     failures.push(`the job has ${ours.length} outputs: only the first ${maxOutputs} of them are delivered`)
-  return { pages: toPages(ours.slice(0, maxOutputs)), failures, warnings: plan.warnings }
+  const unwanted = missed.filter(({ isWanted }) => !isWanted).map(({ words }) => words)
+  return {
+    pages: toPages(ours.slice(0, maxOutputs)),
+    failures,
+    warnings: [...plan.warnings, ...unwanted],
+  }
+}
+
+/** Tools leave private caches in their working directory; one that no rule for outputs looks into fails no job. */
+function mayHoldOutputs(unreadable: string, mapper: ActionMapper, clientOutputs: ClientOutputs): boolean {
+  const below = path.relative('working', unreadable)
+  if (below === '' || below === '..' || below.startsWith('../')) return true
+  const { workDirOutputs } = clientOutputs
+  if (workDirOutputs.some(({ source }) => `${path.normalize(source)}/`.startsWith(`${below}/`))) return true
+  const listings = { jobdir: [], outputs: [], metadata: [], working: [`${below}/file`] }
+  const { outputs } = planOutputs({ mapper, clientOutputs, listings, dynamicFiles: [] })
+  return outputs.some(({ name }) => name === `${below}/file`)
 }
 
 function cannotBeRead(jobDirectory: string, unreadable: string, errno: string): string {
