@@ -22,7 +22,7 @@ import {
 import { receiveAll, receiveRest } from './receive.js'
 import { BodyCut, readSmallBody, SMALL_BODY_BYTES } from './small-body.js'
 import { storeSmall } from './store-small.js'
-import { contentLengthOf, parseUnsatisfied, partName, type Version, versionOf } from './version.js'
+import { contentLengthOf, partName, type Version, versionOf } from './version.js'
 
 /** What arrived of a file of at most so many bytes, when it was cut off, is not worth a place on disk; and many may wait for the disk. */
 const FORGOTTEN_BYTES = 64 * 1024
@@ -74,7 +74,11 @@ async function attempt(run: Run): Promise<Transferred | undefined> {
   const answer = await get(run, range)
   try {
     if (run.part && start > 0 && answer.status === 206) return await takeRest(run, run.part, start, answer)
-    if (run.part && start > 0 && answer.status === 416) return await takeNothing(run, run.part, answer)
+    if (run.part && start > 0 && answer.status === 416) {
+      // Bytes that are there were asked for: the file has become shorter.
+      await dump(answer.body)
+      return await startAnew(run)
+    }
     if (answer.status !== 200) throw await unexpected(run, answer)
     refuseEncoded(run, answer)
     const bytes = lengthOfWhole(answer)
@@ -107,27 +111,12 @@ async function takeRest(
   const before = part.bytes
   const rest = await receiveRest(answer, part, start, run.tools)
   if (rest === 'not the same') {
-    await startAnew(run)
-    return undefined
+    return startAnew(run)
   }
   if (run.resumedFrom === 0 && !run.isDoubted) run.resumedFrom = start
   if (part.bytes === rest.total) return finish(run, part, answer)
   // It gave less than was asked for, as it may; a server that gives nothing would be asked for ever.
   if (part.bytes === before) run.mayResume = false
-  return undefined
-}
-
-/** 416: nothing is left to be sent, or the file has become shorter. */
-async function takeNothing(run: Run, part: Part, answer: HttpAnswer): Promise<Transferred | undefined> {
-  const total = parseUnsatisfied(answer.headers['content-range'])
-  const etag = answer.headers.etag
-  await dump(answer.body)
-  const isSame = etag === undefined || etag === part.version.etag
-  if (isSame && total === part.bytes && resumePoint(part) === total) {
-    if (!run.isDoubted) run.resumedFrom = part.bytes
-    return finish(run, part, answer)
-  }
-  await startAnew(run)
   return undefined
 }
 
@@ -263,10 +252,11 @@ async function leave(run: Run, failure: unknown): Promise<void> {
 }
 
 /** Nothing of the part is trusted any more, not even by later attempts. */
-async function startAnew(run: Run): Promise<void> {
+async function startAnew(run: Run): Promise<undefined> {
   run.tools.log.debug({ url: publicUrl(run.url) }, 'a download cannot go on and starts anew')
   run.mayResume = false
   await discardPart(run)
+  return undefined
 }
 
 async function discardPart(run: Run): Promise<void> {

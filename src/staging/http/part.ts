@@ -7,7 +7,7 @@ import { writeAll } from '../../lib/write-all.js'
 import type { LocalFile, TransferTools } from '../action.js'
 import { TransferError } from '../transfer-error.js'
 import { disk, diskError } from './disk.js'
-import { conditionOf, hasStrongTag, partName, type Version } from './version.js'
+import { conditionOf, partName, type Version } from './version.js'
 
 /** The bytes of one version of a file, as far as they are there. */
 export interface Part {
@@ -29,7 +29,7 @@ const noteSchema = z.object({
 
 /** From here on a part is noted before it is filled: fetching it anew after a crash would cost more. */
 const NOTED_FROM_BYTES = 4 * 1024 * 1024
-/** So many bytes are asked for again and compared when no validator says that they are the same. */
+/** So many bytes are asked for again and compared. */
 const OVERLAP_BYTES = 64 * 1024
 /** What a download leaves free for the rest of the machine. */
 const SPARE_BYTES = 16 * 1024 * 1024
@@ -111,12 +111,11 @@ function readNote(tools: TransferTools): z.infer<typeof noteSchema> | undefined 
 }
 
 /**
- * Where a part is continued: at its end when a strong ETag vouches for it, else a little before, to compare; 0: not worth it. A
- * part that is complete has its end compared too, which is less than asking what is left of nothing.
+ * Where a part is continued: a little before its end, to compare, whatever a validator says; there are servers that answer a range
+ * with the right headers and other bytes. 0: not worth it.
  */
 export function resumePoint({ version, bytes }: Part): number {
   if (version.bytes !== undefined && bytes > version.bytes) return 0
-  if (hasStrongTag(version) && bytes !== version.bytes) return bytes
   return Math.max(0, bytes - OVERLAP_BYTES)
 }
 

@@ -25,8 +25,7 @@ export function conditionOf(version: Version): string | undefined {
   return version.isDateStrong ? version.modified : undefined
 }
 
-/** Whether a part may be continued without comparing any of it. */
-export function hasStrongTag(version: Version): boolean {
+function hasStrongTag(version: Version): boolean {
   return version.etag?.startsWith('"') ?? false
 }
 
@@ -79,12 +78,6 @@ export function parseContentRange(
   if (!match) return undefined
   const [first = 0, last = 0, total = 0] = match.slice(1).map(Number)
   return first <= last && last < total && Number.isSafeInteger(total) ? { first, last, total } : undefined
-}
-
-/** The length of the whole from the Content-Range of a 416. */
-export function parseUnsatisfied(text: string | undefined): number | undefined {
-  const match = /^\s*bytes\s+\*\/(\d+)\s*$/i.exec(text ?? '')
-  return match ? Number(match[1]) : undefined
 }
 
 /** Content-Length; undefined when there is none that can be meant. */

@@ -40,6 +40,7 @@ export function randomFault(
   const down: readonly (() => Fault)[] = [
     () => ({ kind: 'ignore range' }),
     () => ({ kind: 'ignore if-range' }),
+    () => ({ kind: 'wrong range' }),
     () => ({ kind: 'shift range', by: dice.oneOf([-1, 1, 1000]) }),
     () => ({ kind: 'give less', bytes: 1 + dice.below(100_000) }),
     () => ({ kind: 'length', delta: 1 + dice.below(100) }),

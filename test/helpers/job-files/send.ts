@@ -78,7 +78,13 @@ export async function sendFile(exchange: Exchange, file: ServedFile): Promise<vo
     exchange.response.end()
     return
   }
-  await sendBody(exchange, file, headers, start, end)
+  const sent = fault?.kind === 'wrong range' ? { ...file, content: beginningAt(content, start) } : file
+  await sendBody(exchange, sent, headers, start, end)
+}
+
+/** What claims to begin at `start` is the beginning of the file. */
+function beginningAt(content: Content, start: number): Content {
+  return { bytes: content.bytes, read: (from, to) => content.read(from - start, to - start) }
 }
 
 async function sendBody(

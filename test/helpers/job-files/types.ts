@@ -49,6 +49,8 @@ export type Fault =
   /** A range is answered although the file is another one now, as if it were the same. */
   | { readonly kind: 'ignore if-range' }
   | { readonly kind: 'shift range'; readonly by: number }
+  /** A range is announced as it was asked for, and the beginning of the file is sent. */
+  | { readonly kind: 'wrong range' }
   | { readonly kind: 'give less'; readonly bytes: number }
   | { readonly kind: 'encode' }
   /** An upload is confirmed and thrown away, before it is read. */
