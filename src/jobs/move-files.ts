@@ -69,7 +69,7 @@ export async function moveFiles(
     let reason = ''
     return {
       retries,
-      async attempt(attemptSignal, leavePlace) {
+      async attempt(attemptSignal, leavePlace, kept) {
         progress.retrying.delete(name)
         const tools: TransferTools = {
           http: context.http,
@@ -77,6 +77,7 @@ export async function moveFiles(
           signal: attemptSignal,
           progress: (bytes) => addBytes(progress, bytes),
           arrived: leavePlace,
+          kept,
           memory: { get: () => notes.text(name), set: (text) => notes.setText(name, text) },
         }
         const moved = await move(action, local, tools).catch((error: unknown) => {
@@ -135,13 +136,5 @@ export function reasonOf(what: string, error: unknown): string {
 
 /** The reason must say which file it was. */
 function withSubject(what: string, error: unknown): unknown {
-  if (!(error instanceof TransferError)) return error
-  const { transient, status, retryAfterMs, missingFile } = error
-  return new TransferError(reasonOf(what, error), {
-    transient,
-    missingFile,
-    cause: error,
-    ...(status === undefined ? {} : { status }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  })
+  return error instanceof TransferError ? error.reworded(reasonOf(what, error)) : error
 }

@@ -35,6 +35,11 @@ export interface TransferTools {
   progress(bytes: number): void
   /** All of a small file has come, and only the disk has to take it: another transfer may begin meanwhile. */
   arrived?(): void
+  /**
+   * So many bytes of the file are now where the next attempt goes on: on disk here, or at the other end. As long as attempts get
+   * further they are not counted; so nothing may be told that the next attempt moves again.
+   */
+  kept?(bytes: number): void
   /** What an earlier attempt, perhaps of an earlier process, noted about this transfer (the address of an upload that was begun). */
   readonly memory: {
     get(): string | undefined

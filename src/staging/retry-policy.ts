@@ -3,12 +3,12 @@
  * postprocess_action_*). The Python server does not retry by default, and then loses the job to every hiccup.
  */
 export interface RetryPolicy {
-  /** Attempts after the first; Infinity: for ever. */
+  /** Attempts after the first, or after the last that got further; Infinity: for ever. */
   readonly maxRetries: number
   readonly intervalStartMs: number
   readonly intervalStepMs: number
   readonly intervalMaxMs: number
-  /** No new attempt later than this after the first failure; Infinity: no limit. */
+  /** No new attempt later than this after the first failure since one got further; Infinity: no limit. */
   readonly limitMs: number
 }
 
@@ -23,7 +23,7 @@ export const DEFAULT_RETRIES: RetryPolicy = {
 
 /**
  * Milliseconds until attempt `retry` (1 is the first repetition), with jitter, not less than the server asked for; undefined: no
- * more. `failingForMs`: since the first failure.
+ * more. `retry` and `failingForMs` count from the first failure since an attempt got further.
  */
 export function retryDelayMs(
   policy: RetryPolicy,

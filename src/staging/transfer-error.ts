@@ -25,6 +25,18 @@ export class TransferError extends Error {
     this.retryAfterMs = options.retryAfterMs
     this.missingFile = options.missingFile ?? false
   }
+
+  /** The same failure in other words. */
+  reworded(message: string): TransferError {
+    const { transient, status, retryAfterMs, missingFile } = this
+    return new TransferError(message, {
+      transient,
+      missingFile,
+      cause: this,
+      ...(status === undefined ? {} : { status }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    })
+  }
 }
 
 /** The statuses that pass by themselves (pulsar/client/transport/transient.py). */

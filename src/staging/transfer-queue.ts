@@ -7,10 +7,11 @@ import { TransferError } from './transfer-error.js'
 export interface Transfer {
   readonly retries: RetryPolicy
   /**
-   * One attempt. `leavePlace`: what is left to do needs no connection, another transfer may begin.
+   * One attempt. `leavePlace`: what is left to do needs no connection, another transfer may begin. `kept`: so many bytes of the
+   * file are where the next attempt goes on; when they are more than ever before, the attempts that are left count anew.
    * @throws TransferError; anything else is a mistake of ours and not tried again
    */
-  attempt(signal: AbortSignal, leavePlace: () => void): Promise<void>
+  attempt(signal: AbortSignal, leavePlace: () => void, kept: (bytes: number) => void): Promise<void>
   /** Told before the wait for the next attempt. */
   onRetry?(error: TransferError, delayMs: number): void
   /** It failed for good; the others of the job go on. Without this they end. */
@@ -28,8 +29,14 @@ export interface TransferQueue {
 
 interface Attempts {
   readonly transfer: Transfer
+  /** All of them. */
+  tried: number
+  /** Since one that got further. */
   failed: number
   failingSinceMs: number
+  /** The most bytes that an attempt left for the next, and that one before the present did. */
+  keptBytes: number
+  keptBefore: number
 }
 
 /** The transfers of one job. */
@@ -80,7 +87,9 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
       startMore()
     }
     try {
-      await attempts.transfer.attempt(batch.stopping.signal, leavePlace)
+      await attempts.transfer.attempt(batch.stopping.signal, leavePlace, (bytes) => {
+        attempts.keptBytes = Math.max(attempts.keptBytes, bytes)
+      })
     } catch (error) {
       failure = { error }
     }
@@ -95,6 +104,9 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
   }
 
   function again(batch: Batch, attempts: Attempts, error: unknown): void {
+    attempts.tried++
+    if (attempts.keptBytes > attempts.keptBefore) attempts.failed = 0
+    attempts.keptBefore = attempts.keptBytes
     attempts.failed++
     if (attempts.failed === 1) attempts.failingSinceMs = Date.now()
     const { transfer, failed, failingSinceMs } = attempts
@@ -103,11 +115,12 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
         ? retryDelayMs(transfer.retries, failed, Date.now() - failingSinceMs, error.retryAfterMs)
         : undefined
     if (delayMs === undefined) {
+      const told = withTries(error, attempts)
       if (transfer.onGiveUp) {
-        transfer.onGiveUp(error)
+        transfer.onGiveUp(told)
         return
       }
-      batch.failure = { error }
+      batch.failure = { error: told }
       stop(batch)
       return
     }
@@ -141,7 +154,14 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
       if (transfers.length === 0) return
       const { promise, resolve } = deferred()
       const batch: Batch = {
-        waiting: transfers.map((transfer) => ({ transfer, failed: 0, failingSinceMs: 0 })),
+        waiting: transfers.map((transfer) => ({
+          transfer,
+          tried: 0,
+          failed: 0,
+          failingSinceMs: 0,
+          keptBytes: 0,
+          keptBefore: 0,
+        })),
         stopping: newController(),
         places: 0,
         running: 0,
@@ -162,6 +182,12 @@ export function createTransferQueue(limits: { atOnce: number; perJob: number }):
       if (batch.failure) throw batch.failure.error
     },
   }
+}
+
+function withTries(error: unknown, { tried, failed }: Attempts): unknown {
+  if (!(error instanceof TransferError) || tried === 1) return error
+  const since = failed < tried ? `, ${failed} times without getting any further` : ''
+  return error.reworded(`${error.message} (tried ${tried} times${since})`)
 }
 
 /** Every transfer of a job listens to it, which Node takes for a leak from the eleventh on. */

@@ -9,6 +9,8 @@ export interface TestTools extends TransferTools {
   /** Sum of what was reported. */
   moved(): number
   noted(): string | undefined
+  /** What was last told to be where the next attempt goes on. */
+  keptBytes(): number
   cancel(reason?: Error): void
   /** For the next attempt of the same transfer: what was noted is known, the rest is new. */
   again(http?: HttpClient): TestTools
@@ -25,12 +27,16 @@ export function createTransferTools(http: HttpClient = noHttp, note?: string): T
   const cancelling = new AbortController()
   let moved = 0
   let text = note
+  let keptBytes = 0
   return {
     http,
     log: createRecordingLog(),
     signal: cancelling.signal,
     progress: (bytes) => {
       moved += bytes
+    },
+    kept: (bytes) => {
+      keptBytes = bytes
     },
     memory: {
       get: () => text,
@@ -40,6 +46,7 @@ export function createTransferTools(http: HttpClient = noHttp, note?: string): T
     },
     moved: () => moved,
     noted: () => text,
+    keptBytes: () => keptBytes,
     cancel: (reason = new Error('cancelled by the test')) => cancelling.abort(reason),
     again: (other = http) => createTransferTools(other, text),
     forgetful: () => createTransferTools(http),

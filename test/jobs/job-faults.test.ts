@@ -120,6 +120,30 @@ describe.each(HTTP_ACTIONS)('a job whose files travel by %s', (action) => {
     expect(ends).toEqual([input, output])
   })
 
+  it('is tried as long as each attempt leaves more of an input than the one before', async () => {
+    const job = createPulledJob(galaxy, 'cut-in', [{ action, content: generated(6_000_000, 1) }], [action])
+    galaxy.plan = ({ method }) => (method === 'GET' ? { kind: 'cut', after: 600_000 } : undefined)
+    expect(await node.run(job)).toMatchObject({ status: 'complete', returncode: 0 })
+    expect(wrongOutputs(galaxy, job)).toEqual([])
+    const gets = galaxy.log.filter(({ method }) => method === 'GET')
+    expect(gets.length).toBeGreaterThan(RETRIES.maxRetries + 1)
+  })
+
+  it('is tried as long as more of an output is there, not when each attempt sends the same again', async () => {
+    const job = createPulledJob(galaxy, 'cut-out', [{ action, content: generated(BYTES, 1) }], [action])
+    const isBody = (method: string): boolean => method === (action === 'remote_transfer' ? 'POST' : 'PATCH')
+    const after = action === 'remote_transfer' ? 0.9 * BYTES : 30_000
+    galaxy.plan = ({ method }) => (isBody(method) ? { kind: 'cut', after } : undefined)
+    const final = await node.run(job)
+    if (action === 'remote_transfer') {
+      expect(final).toMatchObject({ status: 'failed', stderr: expect.stringContaining('(tried 6 times)') })
+    } else {
+      expect(final).toMatchObject({ status: 'complete', returncode: 0 })
+      const sent = galaxy.log.filter(({ method }) => isBody(method))
+      expect(sent.length).toBeGreaterThan(RETRIES.maxRetries + 1)
+    }
+  })
+
   it.each(['input', 'output'] as const)('follows redirects of an %s', async (faulty) => {
     const contents = [{ action, content: generated(BYTES, 1) }]
     const job = createPulledJob(galaxy, 'redirected', contents, [action])

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { DEFAULT_RETRIES, type RetryPolicy, retryDelayMs } from '../../src/staging/retry-policy.js'
 import { TransferError } from '../../src/staging/transfer-error.js'
 import { createTransferQueue, type Transfer } from '../../src/staging/transfer-queue.js'
@@ -144,6 +144,60 @@ describe('the queue of transfers', () => {
     }
     await expect(queue.run([failing], never)).rejects.toThrow('busy')
     expect(attempts).toBe(4)
+  })
+
+  it('does not count attempts before one that got further, and says how often it was tried', async () => {
+    const queue = createTransferQueue({ atOnce: 1, perJob: 1 })
+    const outcome = async (bytesAfter: (attempt: number) => number): Promise<[number, unknown]> => {
+      let attempts = 0
+      const failing: Transfer = {
+        retries: quick,
+        async attempt(_signal, _leavePlace, kept) {
+          attempts++
+          kept(bytesAfter(attempts))
+          throw new TransferError('cut', { transient: true, status: 503 })
+        },
+      }
+      const error = await queue.run([failing], never).catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ name: 'TransferError', transient: true, status: 503 })
+      return [attempts, (error as Error).message]
+    }
+    expect(await outcome(() => 0)).toEqual([4, 'cut (tried 4 times)'])
+    // What is sent anew each time is no progress, nor what only comes back to where it was.
+    expect(await outcome(() => 900)).toEqual([4, 'cut (tried 4 times)'])
+    expect(await outcome((attempt) => [0, 700, 1, 500, 699][attempt] ?? 700)).toEqual([
+      4,
+      'cut (tried 4 times)',
+    ])
+    const [attempts, words] = await outcome((attempt) => Math.min(attempt, 20) * 1000)
+    expect([attempts, words]).toEqual([23, 'cut (tried 23 times, 4 times without getting any further)'])
+  })
+
+  it('counts the limit of time from the last attempt that got further', async () => {
+    vi.useFakeTimers({ now: 0 })
+    onTestFinished(() => void vi.useRealTimers())
+    const queue = createTransferQueue({ atOnce: 1, perJob: 1 })
+    let attempts = 0
+    let isStuck = false
+    const failing: Transfer = {
+      retries: { ...DEFAULT_RETRIES, limitMs: 60_000 },
+      async attempt(_signal, _leavePlace, kept) {
+        attempts++
+        kept(isStuck ? 1 : attempts)
+        throw new TransferError('cut', { transient: true })
+      },
+    }
+    let error: unknown
+    const done = queue.run([failing], never).catch((reason: unknown) => {
+      error = reason
+    })
+    await vi.advanceTimersByTimeAsync(100 * 2500)
+    expect(error).toBeUndefined()
+    expect(attempts).toBeGreaterThan(90)
+    isStuck = true
+    await vi.advanceTimersByTimeAsync(300_000)
+    await done
+    expect(String(error)).toMatch(/cut \(tried \d+ times, \d+ times without getting any further\)/)
   })
 
   it('stops at once when it is cancelled, in an attempt or between two', async () => {

@@ -92,18 +92,27 @@ async function fill(
   start: number,
   tools: TransferTools,
 ): Promise<void> {
-  await copyContent({
-    from: source.fd,
-    to: part.fd,
-    start,
-    size: source.size,
-    freeBytes: part.freeBytes,
-    place: 'the disk that holds the job directories',
-    signal: tools.signal,
-    progress: (bytes) => tools.progress(bytes),
-    readError: (error) => pathError(error, wanted, 'read'),
-    writeError: diskError,
-  })
+  let there = start
+  try {
+    await copyContent({
+      from: source.fd,
+      to: part.fd,
+      start,
+      size: source.size,
+      freeBytes: part.freeBytes,
+      place: 'the disk that holds the job directories',
+      signal: tools.signal,
+      progress: (bytes) => {
+        there += bytes
+        tools.progress(bytes)
+      },
+      readError: (error) => pathError(error, wanted, 'read'),
+      writeError: diskError,
+    })
+  } catch (error) {
+    if (source.size >= NOTED_FROM_BYTES) tools.kept?.(there)
+    throw error
+  }
   const now = await onPath(wanted, 'read', copier.identify(source.fd))
   if (now.identity !== source.identity)
     throw new TransferError(`${wanted} was changed while it was copied`, { transient: true })

@@ -86,6 +86,9 @@ async function fetch(
     const unreported = stats.bytes - stats.matchedBytes - watch.reported()
     if (unreported > 0) tools.progress(unreported)
     return stats
+  } catch (error) {
+    tools.kept?.(part.size + watch.reported())
+    throw error
   } finally {
     watch.stop()
   }

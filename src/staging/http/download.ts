@@ -247,6 +247,7 @@ async function leave(run: Run, failure: unknown): Promise<void> {
   if (tools.signal.aborted) return disk.closePartFile(part.file)
   if (!(failure instanceof TransferError && failure.transient) || part.bytes === 0)
     return disk.discardNewFile(part.file)
+  tools.kept?.(part.bytes)
   await notePart(part, tools)
   await disk.closePartFile(part.file)
 }

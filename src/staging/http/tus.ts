@@ -77,6 +77,7 @@ async function askOffset({ file, tools, session }: Run): Promise<number | undefi
 async function sendAll(run: Run, start: number): Promise<void> {
   const chunkBytes = chunkSize()
   let offset = start
+  run.tools.kept?.(start)
   let disagreements = 0
   while (offset < run.file.bytes) {
     const end = Math.min(offset + chunkBytes, run.file.bytes)
@@ -95,6 +96,7 @@ async function sendAll(run: Run, start: number): Promise<void> {
       if (next === undefined) throw lost(run)
     } else disagreements = 0
     offset = next
+    run.tools.kept?.(offset)
   }
 }
 

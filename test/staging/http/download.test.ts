@@ -175,6 +175,7 @@ describe('a download that was cut', () => {
       await run.failure()
       expect(run.partBytes()).toBeGreaterThanOrEqual(resumed)
       resumed = run.partBytes()
+      expect(run.tools.keptBytes()).toBe(resumed)
     }
     expect((await run.attempt()).resumedFrom).toBe(resumed - AGAIN)
     await run.isRight()

@@ -83,6 +83,7 @@ describe('a resumable upload', () => {
     const run = await begin()
     run.server.failNext(undefined, undefined, { kind: 'cut', after: 123_456 })
     expect(await run.failure()).toMatchObject({ transient: true })
+    expect(run.tools.keptBytes()).toBe(300_000)
     expect(await run.attempt()).toEqual({ bytes: BIG, resumedFrom: 423_456 })
     run.isRight()
     expect(run.methods()).toBe('POST PATCH PATCH HEAD PATCH PATCH POST')
