@@ -7,13 +7,7 @@ import { TransferError } from '../staging/transfer-error.js'
 import type { Transfer } from '../staging/transfer-queue.js'
 import type { Job, ManagerContext } from './job.js'
 import { openTransferNotes, transferName } from './transfer-notes.js'
-import {
-  addBytes,
-  describeProgress,
-  formatBytes,
-  reportProgress,
-  startProgress,
-} from './transfer-progress.js'
+import { addBytes, describeEnd, formatBytes, reportProgress, startProgress } from './transfer-progress.js'
 
 /** So many files get their names between two turns of others. */
 const NAMED_AT_ONCE = 500
@@ -59,6 +53,7 @@ export async function moveFiles(
   }
   if (open.length === 0) return
   const progress = startProgress(direction, open.length)
+  log.info(beginning(direction, open.length, files.length))
   job.progress = progress
   const stopReporting = reportProgress(log, progress)
   const retries = retryPolicy(
@@ -67,26 +62,38 @@ export async function moveFiles(
   let resumed = 0
   const transfers = open.map(({ name, action, local, what, move, onGiveUp }): Transfer => {
     let reason = ''
+    let moved = 0
     return {
       retries,
       async attempt(attemptSignal, leavePlace, kept) {
         progress.retrying.delete(name)
+        progress.underWay.set(name, otherEnd(direction, action))
+        const before = moved
         const tools: TransferTools = {
           http: context.http,
           log,
           signal: attemptSignal,
-          progress: (bytes) => addBytes(progress, bytes),
+          progress: (bytes) => {
+            moved += bytes
+            addBytes(progress, bytes)
+          },
           arrived: leavePlace,
           kept,
           memory: { get: () => notes.text(name), set: (text) => notes.setText(name, text) },
         }
-        const moved = await move(action, local, tools).catch((error: unknown) => {
-          reason = messageOf(error)
-          throw onGiveUp ? error : withSubject(what, error)
-        })
-        resumed += moved.resumedFrom
+        const done = await move(action, local, tools)
+          .catch((error: unknown) => {
+            reason = messageOf(error)
+            throw onGiveUp ? error : withSubject(what, error)
+          })
+          .finally(() => progress.underWay.delete(name))
+        resumed += done.resumedFrom
         await notes.setDone(name)
         progress.filesDone++
+        progress.fileBytes += done.bytes
+        // The rest was moved for nothing: attempts began anew.
+        const ofUse = done.bytes - done.resumedFrom + Math.min(before, done.resumedFrom)
+        progress.lostBytes += Math.max(0, moved - ofUse)
       },
       onRetry(_error, delayMs) {
         progress.retrying.set(name, Date.now() + delayMs)
@@ -98,6 +105,7 @@ export async function moveFiles(
         ? {
             onGiveUp(error) {
               progress.filesFailed++
+              progress.lostBytes += moved
               onGiveUp(error)
             },
           }
@@ -108,14 +116,27 @@ export async function moveFiles(
     await context.transfers.run(transfers, signal)
   } finally {
     stopReporting()
+    context.retries.ended(job.id)
     job.progress = undefined
   }
   const saved = resumed > 0 ? `, ${formatBytes(resumed)} kept from an earlier attempt` : ''
-  const failed = progress.attemptsFailed
-  const after = failed > 0 ? `, after ${failed} failed ${failed === 1 ? 'attempt' : 'attempts'}` : ''
-  log.info(
-    `${direction === 'in' ? 'inputs fetched' : 'outputs delivered'}: ${describeProgress(progress)}${saved}${after}`,
-  )
+  log.info(`${direction === 'in' ? 'inputs fetched' : 'outputs delivered'}: ${describeEnd(progress)}${saved}`)
+}
+
+/** "fetching 12 inputs"; after a restart "fetching 3 inputs, 9 are there". */
+function beginning(direction: 'in' | 'out', open: number, all: number): string {
+  const noun = `${direction === 'in' ? 'input' : 'output'}${open === 1 ? '' : 's'}`
+  const rest =
+    all - open === 0 ? '' : `, ${all - open} ${direction === 'in' ? 'are there' : 'were delivered'}`
+  return `${direction === 'in' ? 'fetching' : 'delivering'} ${open} ${noun}${rest}`
+}
+
+/** At whom a transfer waits: a host, or a path that Galaxy shares. Galaxy's key stands behind the host. */
+function otherEnd(direction: 'in' | 'out', { url, path, ssh_host: host }: ActionSpec): string {
+  if (url !== undefined && URL.canParse(url)) return new URL(url).host
+  if (host === undefined) return path ?? 'this node'
+  // rsync and scp tell at the end how much they sent.
+  return direction === 'in' ? host : `${host} (what is on its way there is not known before the end)`
 }
 
 /** The name of a transfer in a job's notes. */

@@ -12,6 +12,12 @@ export interface TransferProgress {
   /** That moved, also those of attempts that failed. */
   bytes: number
   readonly startedAtMs: number
+  /** Of the files that have arrived: their sizes. */
+  fileBytes: number
+  /** That moved and were of no use: attempts began anew. */
+  lostBytes: number
+  /** Attempts under way: at whom each waits when nothing moves, without keys. */
+  readonly underWay: Map<string, string>
   /** Transfers that wait for their next attempt, and until when (milliseconds since 1970). */
   readonly retrying: Map<string, number>
   /** Why the last attempt of one of them failed. */
@@ -36,6 +42,9 @@ export function startProgress(
     attemptsFailed: 0,
     bytes: 0,
     startedAtMs,
+    fileBytes: 0,
+    lostBytes: 0,
+    underWay: new Map(),
     retrying: new Map(),
     lastError: undefined,
     lately: Array.from({ length: RATE_SECONDS }, () => ({ second: 0, bytes: 0 })),
@@ -61,12 +70,29 @@ export function rateOf(progress: TransferProgress, nowMs = Date.now()): number {
   return bytes / Math.max(0.25, (nowMs - sinceMs) / 1000)
 }
 
-/** "12 of 50 files, 3.4 GB, 112 MB/s" on average. */
-export function describeProgress(progress: TransferProgress, nowMs = Date.now()): string {
-  const seconds = Math.max(0.001, (nowMs - progress.startedAtMs) / 1000)
+/** A rate of less than that, or of less than a second, says nothing. */
+const RATED_FROM_BYTES = 1_000_000
+
+/** "12 of 50 files, 3.4 GB, 112 MB/s" on average, of what has moved. */
+export function describeProgress(
+  progress: TransferProgress,
+  bytes = progress.bytes,
+  nowMs = Date.now(),
+): string {
+  const seconds = (nowMs - progress.startedAtMs) / 1000
+  const isRated = seconds >= 1 && progress.bytes >= RATED_FROM_BYTES
+  const rate = isRated ? `, ${formatBytes(progress.bytes / seconds)}/s` : ''
   const files =
     progress.filesDone === progress.files ? `${progress.files}` : `${progress.filesDone} of ${progress.files}`
-  return `${files} ${progress.files === 1 ? 'file' : 'files'}, ${formatBytes(progress.bytes)}, ${formatBytes(progress.bytes / seconds)}/s`
+  return `${files} ${progress.files === 1 ? 'file' : 'files'}, ${formatBytes(bytes)}${rate}`
+}
+
+/** When all have ended: "5 files, 20.0 MB, 3.1 MB/s, 19.9 MB more by failed attempts, after 2 failed attempts". */
+export function describeEnd(progress: TransferProgress, nowMs = Date.now()): string {
+  const { attemptsFailed: failed, lostBytes } = progress
+  const more = lostBytes > 0 ? `, ${formatBytes(lostBytes)} more by failed attempts` : ''
+  const after = failed > 0 ? `, after ${failed} failed ${failed === 1 ? 'attempt' : 'attempts'}` : ''
+  return `${describeProgress(progress, progress.fileBytes, nowMs)}${more}${after}`
 }
 
 export function formatBytes(bytes: number): string {
@@ -81,16 +107,37 @@ export function formatBytes(bytes: number): string {
 }
 
 const REPORT_MS = 30_000
+const REPORT_MAX_MS = 15 * 60_000
 
-/** Says every half minute how far it is, if that is farther, until stopped: a transfer that takes longer is one somebody may ask about. */
+/**
+ * Says every half minute how far it is, until stopped: a transfer that takes longer is one somebody may ask about. When nothing moves
+ * although attempts are under way, at whom they wait: after half a minute, then ever more seldom.
+ */
 export function reportProgress(log: Logger, progress: TransferProgress): () => void {
   const verb = progress.direction === 'in' ? 'fetching inputs' : 'delivering outputs'
   let said = 0
+  let stillMs = 0
+  let sayAtMs = REPORT_MS
   const timer = setInterval(() => {
     const state = progress.filesDone + progress.bytes
-    if (state > said) log.info(`${verb}: ${describeProgress(progress)}`)
+    if (state > said) {
+      log.info(`${verb}: ${describeProgress(progress)}`)
+      stillMs = 0
+      sayAtMs = REPORT_MS
+    } else {
+      stillMs += REPORT_MS
+      // Else it waits for its turn, or for the next attempt, of which others speak.
+      if (stillMs >= sayAtMs && progress.underWay.size > 0) {
+        log.info(`${verb}: nothing has moved for ${stillMs / 1000} s: ${waitingFor(progress)}`)
+        sayAtMs = stillMs + Math.min(stillMs, REPORT_MAX_MS)
+      }
+    }
     said = state
   }, REPORT_MS)
   timer.unref()
   return () => clearInterval(timer)
+}
+
+function waitingFor({ underWay }: TransferProgress): string {
+  return `waiting for ${[...new Set(underWay.values())].slice(0, 3).join(', ')}`
 }

@@ -37,6 +37,43 @@ describe('the log of transfers that are tried again', () => {
     expect(warnings(log).at(-1)).toBe('input b: another reason; trying again in 2 s')
   })
 
+  it('names each job at its first failure, then says the reason for all of them together', () => {
+    const log = createRecordingLog()
+    const retries = createRetryLog(log)
+    for (let second = 0; second <= 30; second += 10) {
+      vi.setSystemTime(second * 1000)
+      for (const job of ['7', '8', '9'])
+        for (const file of ['a', 'b']) retries.failed(job, `input ${file}`, away, 10_000)
+    }
+    const words = `input a: ${away}; trying again in 10 s`
+    expect(log.lines.filter((line) => line.startsWith('warn'))).toEqual([
+      `warn ${words} {"job":"7"}`,
+      `warn ${words} {"job":"8"}`,
+      `warn ${words} {"job":"9"}`,
+      `warn ${words} (and 15 more like it, of 3 jobs, since it was last said) {"job":"7"}`,
+    ])
+    // Its transfers are over: those of its outputs are another matter.
+    retries.ended('8')
+    retries.failed('8', 'output c', away, 10_000)
+    expect(warnings(log).at(-1)).toBe(`output c: ${away}; trying again in 10 s`)
+  })
+
+  it('names a thousand jobs that fail at once in few lines', () => {
+    const log = createRecordingLog()
+    const retries = createRetryLog(log)
+    for (let round = 0; round < 3; round++)
+      for (let job = 0; job < 1000; job++) retries.failed(`job${job}`, 'input a', away, 10_000)
+    vi.advanceTimersByTime(10_000)
+    const lines = log.lines.filter((line) => line.startsWith('warn'))
+    expect(lines).toHaveLength(20 + 10)
+    for (let job = 0; job < 1000; job++)
+      expect(lines.filter((line) => new RegExp(`\\bjob${job}\\b`).test(line))).toHaveLength(1)
+    expect(lines.at(-1)).toMatch(
+      /^warn transfers of 80 more jobs fail and are tried again: job920, .*; the last: input a: /,
+    )
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(2000)
+  })
+
   it('says each reason, however soon after another', () => {
     const log = createRecordingLog()
     const retries = createRetryLog(log)

@@ -128,8 +128,9 @@ describe('stage-in', () => {
     await submit(['a.dat'])
     await launched()
     expect(readFileSync(job('inputs/a.dat'), 'utf8')).toBe('content')
-    const said = log.lines.filter((line) => /^(warn|info inputs)/.test(line))
+    const said = log.lines.filter((line) => /^(warn|info (inputs|fetching))/.test(line))
     expect(said).toEqual([
+      expect.stringMatching(/^info fetching 1 input /),
       expect.stringMatching(
         /^warn input a\.dat: GET http:\S+ was answered with 503 Service Unavailable: busy; /,
       ),
@@ -243,6 +244,25 @@ describe('stage-out', () => {
       ['/galaxy/d2.dat', 'two'],
     ])
     expect(await running.manager.status('7')).toMatchObject({ status: 'complete', returncode: 0 })
+  })
+
+  it('says the size of the outputs, and besides it what failed attempts sent', async () => {
+    await submit([], ['d1.dat', 'd2.dat'])
+    galaxy.plan = ({ path: of, receivedBytes }) =>
+      of === '/galaxy/d2.dat' &&
+      receivedBytes === 0 &&
+      galaxy.log.filter((one) => one.path === of).length === 1
+        ? { kind: 'cut', after: 2_700_000 }
+        : undefined
+    await endWith({ 'd1.dat': 'one', 'd2.dat': 'x'.repeat(3_000_000) })
+    await untilStatus(running, '7', 'complete')
+    const said = log.lines.filter((line) => /^info (outputs|delivering)/.test(line))
+    expect(said).toEqual([
+      expect.stringMatching(/^info delivering 2 outputs /),
+      expect.stringMatching(
+        /^info outputs delivered: 2 files, 3\.0 MB(, \S+ [kM]B\/s)?, [23]\.\d MB more by failed attempts, after 1 failed attempt /,
+      ),
+    ])
   })
 
   it('fails the job when an output does not arrive, sends the others, and says which and why', async () => {
