@@ -89,6 +89,7 @@ function readTransfers(app: Section<typeof appOptions>, options: LoadOptions): T
   return {
     atOnce: app.get('transfers_at_once'),
     perJob: app.get('transfers_per_job'),
+    answerTimeoutMs: app.get('transfer_answer_timeout') * 1000,
     allowedHosts: hosts?.filter((host) => host !== ''),
     caFile: caFile === undefined ? undefined : resolve(options.cwd, caFile),
   }

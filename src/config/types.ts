@@ -22,6 +22,8 @@ export interface NodeConfig {
 export interface TransfersConfig {
   readonly atOnce: number
   readonly perJob: number
+  /** How long an answer may take to begin. */
+  readonly answerTimeoutMs: number
   /** undefined: any host. */
   readonly allowedHosts: readonly string[] | undefined
   /** Absolute. */

@@ -8,13 +8,14 @@ import type { HttpClient } from './http-client.js'
  * @throws MagnetarError CONFIG_INVALID, CONFIG_UNREADABLE
  */
 export async function createLazyHttpClient(config: TransfersConfig, log: Logger): Promise<HttpClient> {
-  const { atOnce, caFile, allowedHosts } = config
+  const { atOnce, answerTimeoutMs, caFile, allowedHosts } = config
   let loading: Promise<HttpClient> | undefined
   const load = (): Promise<HttpClient> => {
     loading ??= import('./node-http-client.js').then(({ createHttpClient }) =>
       createHttpClient({
         log,
         maxSockets: atOnce,
+        timeouts: { headersMs: answerTimeoutMs },
         ...(caFile === undefined ? {} : { caFile }),
         ...(allowedHosts === undefined ? {} : { allowedHosts }),
       }),

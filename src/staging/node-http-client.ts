@@ -24,7 +24,6 @@ export interface HttpClientOptions {
   readonly log: Logger
   /** Connections to one host and port at once. */
   readonly maxSockets: number
-  /** For tests. */
   readonly timeouts?: Partial<Timeouts>
   readonly environment?: ProxyEnvironment
 }

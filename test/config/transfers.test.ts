@@ -4,16 +4,23 @@ import { issuesOf, loadApp, loadManager } from './helpers.js'
 describe('options of transfers', () => {
   it('are eight at once, four per job, with any host, by default', async () => {
     const { transfers } = await loadApp('private_token: foo\n')
-    expect(transfers).toEqual({ atOnce: 8, perJob: 4, allowedHosts: undefined, caFile: undefined })
+    expect(transfers).toEqual({
+      atOnce: 8,
+      perJob: 4,
+      answerTimeoutMs: 300_000,
+      allowedHosts: undefined,
+      caFile: undefined,
+    })
   })
 
   it('name hosts and the certificates of a private authority', async () => {
     const { transfers } = await loadApp(
-      'transfers_at_once: 20\ntransfers_per_job: 5\ntransfer_hosts: galaxy.example.org, *.example.org,\ntransfer_ca_file: ca.pem\n',
+      'transfers_at_once: 20\ntransfers_per_job: 5\ntransfer_answer_timeout: 1800\ntransfer_hosts: galaxy.example.org, *.example.org,\ntransfer_ca_file: ca.pem\n',
     )
     expect(transfers).toEqual({
       atOnce: 20,
       perJob: 5,
+      answerTimeoutMs: 1_800_000,
       allowedHosts: ['galaxy.example.org', '*.example.org'],
       caFile: '/work-dir/ca.pem',
     })

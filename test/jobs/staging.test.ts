@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RunningManager } from '../../src/jobs/manager.js'
@@ -300,6 +300,19 @@ describe('stage-out', () => {
     expect(stderr).toContain("3 of the job's outputs could not be delivered")
     expect(stderr).toContain('output_workdir ../x: the name leads outside the job directory')
     expect([...galaxy.uploads.keys()].sort()).toEqual(['/galaxy/d1.dat', '/galaxy/out3/file'])
+  })
+
+  it("fails the job for an output that is a symbolic link to the job's own inputs", async () => {
+    galaxy.serve('/galaxy/a.dat', 'content')
+    await submit(['a.dat'], ['d1.dat'])
+    await launched()
+    mkdirSync(job('outputs'), { recursive: true })
+    symlinkSync('../inputs/a.dat', job('outputs/d1.dat'))
+    await endWith({})
+    await untilStatus(running, '7', 'failed')
+    const { stderr } = await running.manager.status('7')
+    expect(stderr).toContain('output d1.dat: "d1.dat" leads outside the directory it belongs to')
+    expect(galaxy.uploads.size).toBe(0)
   })
 
   it('takes it that Galaxy does not want a file any more (403)', async () => {

@@ -2,10 +2,12 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
+import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MagnetarError } from '../../src/lib/errors.js'
 import { silentLogger } from '../../src/lib/log.js'
 import { networkError } from '../../src/staging/http/network-error.js'
+import type { Timeouts } from '../../src/staging/http/watch-connection.js'
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../src/staging/http-client.js'
 import { createHttpClient } from '../../src/staging/node-http-client.js'
 import { TransferError } from '../../src/staging/transfer-error.js'
@@ -208,6 +210,31 @@ describe('what goes wrong on the network', () => {
         message: expect.stringContaining('stopped sending'),
       })
     await waitFor(() => server.connections.size === 0, { what: 'end of the connection' })
+  })
+
+  it('tells a server that does not take a body from one that does not answer to it, each with its own limit', async () => {
+    const post = async (bytes: number, timeouts: Partial<Timeouts>): Promise<unknown> => {
+      const listener = net.createServer((socket) => {
+        socket.on('error', () => {}).pause()
+        onTestFinished(() => void socket.destroy())
+      })
+      listener.listen(0, '127.0.0.1')
+      await once(listener, 'listening')
+      onTestFinished(() => void listener.close())
+      const { port } = listener.address() as AddressInfo
+      const body = () => Readable.from([Buffer.alloc(bytes)], { objectMode: false })
+      const url = `http://127.0.0.1:${port}/f?job_key=k3y`
+      const http = openClient({ timeouts })
+      return http.request({ method: 'POST', url, body, bodyBytes: bytes, signal }).catch((error) => error)
+    }
+    expect(await post(64 * 1024 * 1024, { headersMs: 60_000, idleMs: 200 })).toMatchObject({
+      transient: true,
+      message: expect.stringMatching(/stopped taking the request in the middle$/),
+    })
+    expect(await post(10, { headersMs: 200, idleMs: 60_000 })).toMatchObject({
+      transient: true,
+      message: expect.stringMatching(/did not answer in time \(within 0.2 s, transfer_answer_timeout\)$/),
+    })
   })
 
   it('has an end: a server that does not take the connection', async () => {

@@ -15,12 +15,18 @@ export const transferOptions = {
     default: 4,
     description: 'Files that are fetched or delivered at once for one job.',
   },
+  transfer_answer_timeout: {
+    type: wholeNumber(1, 'a number of seconds, 1 or more'),
+    default: 300,
+    description:
+      'So many seconds Galaxy may take to begin its answer to a whole request, to a large output for instance; then the transfer is tried again.',
+  },
   transfer_hosts: {
     type: hosts,
     default: undefined,
     defaultText: 'any host',
     description:
-      'The only hosts that files are fetched from and delivered to: `galaxy.example.org`, `*.example.org`, `10.0.0.5:8080`, separated by commas.',
+      'The only hosts that files are fetched from and delivered to: `galaxy.example.org`, `*.example.org`, `10.0.0.5:8080`, separated by commas. Names are compared as Galaxy writes them in its addresses; no name is looked up.',
   },
   transfer_ca_file: {
     type: path,

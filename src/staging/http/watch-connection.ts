@@ -1,17 +1,20 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { ANSWER_OPTION } from './option-names.js'
 
 export interface Timeouts {
   /** Until a connection is there. */
   readonly connectMs: number
-  /** Without a byte, from a request until its answer begins. Galaxy may be slow. */
+  /** From the end of a request until its answer begins. Galaxy may be slow. */
   readonly headersMs: number
-  /** Without a byte in the middle of a body. */
+  /** Without a byte in the middle of a body, of either side. */
   readonly idleMs: number
 }
 
 /** In each limit it is looked so often whether anything moved. */
 const LOOKS = 4
+/** What a timer can wait. */
+const LONGEST_MS = 2 ** 31 - 1
 
 /**
  * Ends a request on whose connection nothing moves: `fail` is told why, once. Bytes are counted where the socket counts them, so that
@@ -23,27 +26,39 @@ export function watchConnection(
   fail: (words: string) => void,
 ): void {
   let timer: NodeJS.Timeout | undefined
+  let hasAnswer = false
   const stop = (): void => clearTimeout(timer)
 
   function watch(socket: Socket, limitMs: number, words: string, answer?: IncomingMessage): void {
     stop()
     let moved = socket.bytesRead + socket.bytesWritten
     let still = 0
+    const lookMs = Math.min(limitMs / LOOKS, LONGEST_MS)
     const look = (): void => {
       const now = socket.bytesRead + socket.bytesWritten
       const isHeldByUs = answer !== undefined && isHeld(answer)
       still = now === moved && !isHeldByUs ? still + 1 : 0
       moved = now
       if (still === LOOKS) fail(words)
-      else timer = setTimeout(look, limitMs / LOOKS)
+      else timer = setTimeout(look, lookMs)
     }
-    timer = setTimeout(look, limitMs / LOOKS)
+    timer = setTimeout(look, lookMs)
   }
 
   request.once('socket', (socket: Socket & { encrypted?: boolean; secureConnecting?: boolean }) => {
     const waitForAnswer = (): void => {
       stop()
-      watch(socket, timeouts.headersMs, 'took the request and did not answer in time')
+      if (request.writableFinished) return watchForAnswer()
+      const limitMs = Math.min(timeouts.idleMs, timeouts.headersMs)
+      watch(socket, limitMs, 'stopped taking the request in the middle')
+      request.once('finish', watchForAnswer)
+    }
+    const watchForAnswer = (): void => {
+      stop()
+      if (request.destroyed || hasAnswer) return
+      const seconds = timeouts.headersMs / 1000
+      const words = `took the request and did not answer in time (within ${seconds} s, ${ANSWER_OPTION})`
+      watch(socket, timeouts.headersMs, words)
     }
     const isSecure = socket.encrypted === true
     if (!socket.connecting && !socket.secureConnecting) return waitForAnswer()
@@ -52,6 +67,7 @@ export function watchConnection(
     request.once('close', () => socket.off(isSecure ? 'secureConnect' : 'connect', waitForAnswer))
   })
   request.once('response', (answer) => {
+    hasAnswer = true
     watch(answer.socket, timeouts.idleMs, 'stopped sending in the middle', answer)
     answer.once('close', stop)
   })
