@@ -151,7 +151,7 @@ describe('a directory that is there and cannot be read', () => {
       {
         dynamic_outputs: ['primary_.*'],
         working_directory: '/galaxy/w',
-        work_dir_outputs: [['cache/a', '/galaxy/a.dat']],
+        work_dir_outputs: [['/galaxy/w/cache/a', '/galaxy/a.dat']],
       },
       true,
     ],

@@ -3,6 +3,7 @@ import { userName } from '../../lib/user-name.js'
 import { type ActionMapper, movesByNode } from '../../staging/action-mapper.js'
 import { planOutputs } from '../../staging/collect-outputs.js'
 import type { OutputType, PlannedOutput } from '../../staging/output-plan.js'
+import { relativePath } from '../../staging/posix-path.js'
 import { type ClientOutputs, parseRemoteStaging } from '../../staging/remote-staging.js'
 import { wantsStageOut } from '../wants-stage-out.js'
 import { readDynamicFiles } from './dynamic-files.js'
@@ -101,8 +102,9 @@ export function planDelivery(directory: string, limits: DeliveryLimits = {}): De
 function mayHoldOutputs(unreadable: string, mapper: ActionMapper, clientOutputs: ClientOutputs): boolean {
   const below = path.relative('working', unreadable)
   if (below === '' || below === '..' || below.startsWith('../')) return true
-  const { workDirOutputs } = clientOutputs
-  if (workDirOutputs.some(({ source }) => `${path.normalize(source)}/`.startsWith(`${below}/`))) return true
+  const { workDirOutputs, workingDirectory = '' } = clientOutputs
+  const sources = workDirOutputs.map(({ source }) => relativePath(source, workingDirectory))
+  if (sources.some((source) => `${source}/`.startsWith(`${below}/`))) return true
   const listings = { jobdir: [], outputs: [], metadata: [], working: [`${below}/file`] }
   const { outputs } = planOutputs({ mapper, clientOutputs, listings, dynamicFiles: [] })
   return outputs.some(({ name }) => name === `${below}/file`)
