@@ -16,6 +16,12 @@
 
 # Bytes are bytes, whatever the locale of the jobs is: not exported.
 LC_ALL=C
+# The server's open files are none of its jobs': its database opens them so that they are inherited.
+for fd in /proc/self/fd/*; do
+    # This script itself is open too.
+    [ "${fd##*/}" -le 2 ] || [ "$fd" -ef "${BASH_SOURCE[0]}" ] || eval "exec ${fd##*/}>&-"
+done 2>/dev/null
+unset -v fd
 # Not exported any more: the script's own shell makes them anew.
 unset -v SHLVL OLDPWD PWD
 

@@ -42,6 +42,19 @@ describe('magnetar serve', () => {
     })
   })
 
+  it('hands none of its open files on to a job', async () => {
+    const server = await startMagnetar({ directory: await tempDirectory() })
+    const client = createPulsarClient(server.url)
+    const job = await client.setup('j')
+    const file = path.join(String(job.outputs_directory), 'open')
+    await client.submit('j', `for fd in /proc/$$/fd/*; do readlink "$fd" || true; done > '${file}'`)
+    expect(await client.untilDone('j')).toMatchObject({ returncode: 0 })
+    const open = readFileSync(file, 'utf8')
+    expect(open).toContain(String(job.working_directory).replace(/\/working$/, ''))
+    expect(open).not.toContain('magnetar-store')
+    expect(open).not.toContain('socket:')
+  })
+
   it.each([
     ['transfer_ca_file', '/nowhere/ca.pem', 'transfer_ca_file /nowhere/ca.pem cannot be used'],
     ['transfer_hosts', 'https://galaxy.example.org/', 'in transfer_hosts is no host'],
