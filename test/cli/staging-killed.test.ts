@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { UPLOAD_PREFIX } from '../../src/lib/confined-file.js'
-import { type Content, contentOf, createRandom, generated, sha256Of } from '../helpers/job-files/content.js'
+import { contentOf, createRandom, generated, sha256Of } from '../helpers/job-files/content.js'
 import type { Fault, RequestRecord } from '../helpers/job-files/types.js'
 import { type JobFilesServer, startJobFilesServer } from '../helpers/job-files-server.js'
 import {
@@ -481,7 +481,6 @@ function expectResumed(
   gets: readonly RequestRecord[],
   deaths: readonly Death[],
   job: PulledJob,
-  content: Content,
 ): void {
   for (const { requestsBefore, parts } of deaths) {
     const next = gets.find((record) => record.serial >= requestsBefore)
@@ -536,7 +535,7 @@ describe('a server that is killed again and again', () => {
       for (const { path: input, content } of job.inputs) {
         const gets = requestsFor(input).filter(({ method }) => method === 'GET')
         expect(gets.length).toBeLessThanOrEqual(1 + 2 * kills)
-        if (content.bytes >= 4 * MIB) expectResumed(gets, deaths, job, content)
+        if (content.bytes >= 4 * MIB) expectResumed(gets, deaths, job)
       }
     }
   })

@@ -151,7 +151,7 @@ describe('jobs whose files travel through random faults', { timeout: 240_000 }, 
     expect(ends.failed).toBeGreaterThan(RUNS / 20)
     expect([...faults.keys()].sort()).toEqual([
       ...['cut', 'encode', 'garbage', 'give less', 'hang', 'ignore if-range', 'ignore range', 'length'],
-      ...['redirect', 'reset', 'shift range', 'slow', 'status', 'swallow answer'],
+      ...['redirect', 'reset', 'shift range', 'slow', 'status', 'swallow answer', 'wrong range'],
     ])
   })
 })

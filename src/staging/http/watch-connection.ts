@@ -48,7 +48,10 @@ export function watchConnection(
   request.once('socket', (socket: Socket & { encrypted?: boolean; secureConnecting?: boolean }) => {
     const waitForAnswer = (): void => {
       stop()
-      if (request.writableFinished) return watchForAnswer()
+      if (request.writableFinished) {
+        watchForAnswer()
+        return
+      }
       const limitMs = Math.min(timeouts.idleMs, timeouts.headersMs)
       watch(socket, limitMs, 'stopped taking the request in the middle')
       request.once('finish', watchForAnswer)
