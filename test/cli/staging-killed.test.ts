@@ -477,11 +477,7 @@ interface Death {
 }
 
 /** After each death a large file goes on from what was on disk of it; only a file that had not come so far begins anew. */
-function expectResumed(
-  gets: readonly RequestRecord[],
-  deaths: readonly Death[],
-  job: PulledJob,
-): void {
+function expectResumed(gets: readonly RequestRecord[], deaths: readonly Death[], job: PulledJob): void {
   for (const { requestsBefore, parts } of deaths) {
     const next = gets.find((record) => record.serial >= requestsBefore)
     if (!next || next === gets[0]) continue
