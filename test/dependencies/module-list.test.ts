@@ -1,6 +1,11 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { modulesResolver } from '../../src/dependencies/modules/environment-modules.js'
 import { createModuleList, parseAvail, parseTerseAvail } from '../../src/dependencies/modules/module-list.js'
 import { createSharedWork } from '../../src/dependencies/shared-work.js'
+import { silentLogger } from '../../src/lib/log.js'
+import { tempDirectory } from '../helpers/temp-directory.js'
 
 const signal = new AbortController().signal
 
@@ -46,6 +51,38 @@ describe('what a module command lists', () => {
       true,
       false,
     ])
+  })
+})
+
+describe('a module command that lists nothing because it is broken', () => {
+  const requirement = { name: 'bwa', type: 'package', version: '0.7', specs: [] }
+
+  it.each([
+    ['exits without a word', 'exit 1', /it ended with exit code 1$/],
+    [
+      'lacks a library',
+      'echo "error while loading libtcl.so" >&2; exit 127',
+      /127, saying: error while loading/,
+    ],
+    ['is killed', 'kill -9 $$', /it was ended by SIGKILL/],
+  ])('fails what asks for a module, and is not run again for a while: %s', async (_, body, why) => {
+    const directory = await tempDirectory()
+    const command = join(directory, 'modulecmd')
+    writeFileSync(command, `#!/bin/sh\necho run >> ${directory}/runs\n${body}\n`, { mode: 0o755 })
+    const resolver = modulesResolver.create(
+      { type: 'modules', options: { modulecmd: command, modulepath: directory } },
+      { baseDirectory: directory, nodeOption: () => undefined, cwd: directory, env: process.env },
+    )
+    const request = {
+      open: [requirement],
+      description: { requirements: [requirement], installed: [] },
+      jobDirectory: directory,
+      log: silentLogger,
+      signal,
+    }
+    await expect(resolver.resolve(request)).rejects.toThrow(why)
+    await expect(resolver.resolve(request)).rejects.toThrow(why)
+    expect(readFileSync(join(directory, 'runs'), 'utf8')).toBe('run\n')
   })
 })
 

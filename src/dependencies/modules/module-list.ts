@@ -13,6 +13,8 @@ export interface ModuleList {
 
 /** A module that somebody has just installed is found after this time at the latest. */
 const FRESH_MS = 10_000
+/** A command that hangs costs a minute: the next jobs get the same answer at once. */
+const FAILED_MS = 30_000
 
 /**
  * What a module command lists, asked once for all jobs that want to know at the same time. What was found before is not asked for again
@@ -24,8 +26,14 @@ export function createModuleList(
 ): ModuleList {
   let kept: readonly ModuleName[] = []
   let askedAtMs = Number.NEGATIVE_INFINITY
+  let failure: { readonly error: unknown; readonly untilMs: number } | undefined
   const asking = createSharedWork(async (signal) => {
-    kept = await ask(signal)
+    try {
+      kept = await ask(signal)
+    } catch (error) {
+      if (!signal.aborted) failure = { error, untilMs: Date.now() + FAILED_MS }
+      throw error
+    }
     askedAtMs = Date.now()
     return kept
   })
@@ -34,6 +42,7 @@ export function createModuleList(
       const isIt = (each: ModuleName): boolean =>
         each.name === name && (version === undefined || each.version === version)
       if (options.keep && (kept.some(isIt) || Date.now() - askedAtMs < FRESH_MS)) return kept.some(isIt)
+      if (failure && Date.now() < failure.untilMs) throw failure.error
       return (await asking.get(signal)).some(isIt)
     },
   }

@@ -1,5 +1,5 @@
 import { MagnetarError, messageOf } from '../../lib/errors.js'
-import { CommandNotStarted, runCommand } from '../../lib/exec.js'
+import { CommandNotStarted, type CommandResult, runCommand } from '../../lib/exec.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { nameRequirement } from '../description.js'
 import { applyMappings } from '../mapping.js'
@@ -109,9 +109,20 @@ export async function askModules(
       signal,
     })
     if (result.timedOut) throw failed(`it did not end within ${AVAIL_TIMEOUT_MS / 1000} s`)
+    const how = whyUnusable(result)
+    if (how !== undefined) throw failed(how)
     return result.stderr
   } catch (error) {
     if (error instanceof CommandNotStarted) throw failed(error.message)
     throw error
   }
+}
+
+/** An empty list may come with an exit code; what could not even run, or says nothing, lists nothing. */
+function whyUnusable({ code, signal, stderr }: CommandResult): string | undefined {
+  const last = stderr.trim().split('\n').at(-1)?.slice(0, 300)
+  const said = last ? `, saying: ${last}` : ''
+  if (signal !== null) return `it was ended by ${signal}${said}`
+  if (code === 126 || code === 127 || (code !== 0 && !last)) return `it ended with exit code ${code}${said}`
+  return undefined
 }
