@@ -17,7 +17,7 @@ describe('the progress of transfers', () => {
     expect(rateOf(progress, 1_060_000)).toBe(1e6)
     expect(rateOf(progress, 1_063_000)).toBeLessThan(500_000)
     expect(rateOf(progress, 1_100_000)).toBe(0)
-    expect(describeProgress(progress, 1_060_000)).toBe('0 of 2 files, 60.0 MB, 1.0 MB/s')
+    expect(describeProgress(progress, progress.bytes, 1_060_000)).toBe('0 of 2 files, 60.0 MB, 1.0 MB/s')
   })
 
   it('does not take the first moment for a second', () => {
