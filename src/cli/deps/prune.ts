@@ -28,8 +28,10 @@ export async function pruneEnvironments({
   })
   const removed = wanted.map(({ name, sizeBytes }) => ({ name, sizeBytes }))
   const size = showBytes(wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0))
-  if (wanted.length === 0) output.say('Nothing to do: nothing is to be removed.')
-  else {
+  if (wanted.length === 0) {
+    await conda.remove([], signal)
+    output.say('Nothing to do: nothing is to be removed.')
+  } else {
     output.say(`Remove from ${conda.prefix}/envs (${size}):`)
     for (const { name } of wanted) output.print(`  ${name}`)
     if (!line.yes) {

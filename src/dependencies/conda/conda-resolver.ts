@@ -14,6 +14,7 @@ import { activationLines, readActivation } from './activation.js'
 import { type CondaSource, createCondaSource } from './conda-source.js'
 import { environmentPath, lookAt, noteUse } from './environment.js'
 import { createEnvironmentMaker, type EnvironmentMaker } from './environment-maker.js'
+import { tidyAtStart } from './prefix-lock.js'
 import { type CondaSettings, readSettings } from './settings.js'
 import { type CondaTarget, describeTarget, environmentName, lookupNames, targetOf } from './targets.js'
 
@@ -55,6 +56,7 @@ export function createCondaResolver(settings: CondaSettings, map: MapRequirement
 }
 
 async function prepare({ settings, source }: Room, log: Logger, signal: AbortSignal): Promise<void> {
+  await tidyAtStart(settings.prefix, log, signal)
   try {
     const tool = await source.find(log, signal)
     log.debug(

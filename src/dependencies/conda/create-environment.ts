@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import type { CommandResult } from '../../lib/exec.js'
-import { type FileLock, LockBusy, lockFile } from '../../lib/file-lock.js'
-import { makeDirectories } from '../../lib/fs.js'
+import type { FileLock } from '../../lib/file-lock.js'
 import type { Logger } from '../../lib/log.js'
 import { cleanArguments, createArguments, knowsStrict } from './command-lines.js'
 import type { CondaTool } from './conda-tool.js'
@@ -13,12 +12,12 @@ import {
   makeRoom,
   markCreating,
   markMade,
-  notesDirectory,
   packagesIn,
   removeEnvironment,
 } from './environment.js'
 import { type CondaFailure, explainConda } from './explain-conda.js'
 import { failureOf } from './failure.js'
+import { lockPrefix } from './prefix-lock.js'
 import { runConda, showCommand } from './run-conda.js'
 import type { CondaSettings } from './settings.js'
 import { type CondaTarget, describeTarget, specOf } from './targets.js'
@@ -34,8 +33,6 @@ export interface Creation {
 
 /** A solve, a gigabyte over a slow line, and a network file system. */
 const CREATE_TIMEOUT_MS = 2 * 3600_000
-/** For what other processes make before it. */
-const LOCK_TIMEOUT_MS = 2 * 3600_000
 const CLEAN_TIMEOUT_MS = 10 * 60_000
 
 /**
@@ -47,7 +44,7 @@ const CLEAN_TIMEOUT_MS = 10 * 60_000
 export async function createEnvironment(creation: Creation): Promise<void> {
   const { settings, name, log, signal } = creation
   const { prefix } = settings
-  const lock = await lockPrefix(settings, name, log, signal)
+  const lock = await lockPrefix(prefix, name, log, signal)
   try {
     const state = await lookAt(prefix, name)
     if (state === 'whole') return
@@ -69,38 +66,6 @@ export async function createEnvironment(creation: Creation): Promise<void> {
     throw asFailure(error, creation)
   } finally {
     await lock?.release()
-  }
-}
-
-/** undefined: there are no such locks on this file system; then the processes of several nodes are not kept apart. */
-async function lockPrefix(
-  { prefix }: CondaSettings,
-  name: string,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<FileLock | undefined> {
-  try {
-    await makeDirectories(notesDirectory(prefix))
-    return await lockFile(join(notesDirectory(prefix), 'lock'), { timeoutMs: LOCK_TIMEOUT_MS, signal })
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof LockBusy)
-      throw new MagnetarError(
-        'CONDA_FAILED',
-        `the conda environment ${name} was not made: ${messageOf(error)}`,
-        {
-          fix: `"fuser -v ${join(notesDirectory(prefix), 'lock')}" shows who has it.`,
-        },
-      )
-    if (errnoOf(error) !== undefined) {
-      const why = errnoOf(error) === 'ENOSPC' ? 'the disk is full' : messageOf(error)
-      throw new MagnetarError('CONDA_FAILED', `the conda environment ${name} cannot be made: ${why}`, {
-        fix: `The user of the server must be able to write to ${prefix}.`,
-        cause: error,
-      })
-    }
-    log.warn(`conda environments are made without a lock against other processes: ${messageOf(error)}`)
-    return undefined
   }
 }
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { syncDirectory } from '../../lib/atomic-file.js'
 import { errnoOf, MagnetarError } from '../../lib/errors.js'
 import { runCommand } from '../../lib/exec.js'
-import { makeDirectories } from '../../lib/fs.js'
+import { listDirectory, makeDirectories } from '../../lib/fs.js'
 
 /**
  * `half-made`: one of ours that was cut off, or that is being made now. `no-environment`: a directory without conda-meta/history, that
@@ -54,12 +54,31 @@ export async function lookAt(prefix: string, name: string): Promise<EnvironmentS
   return (await isThere(path)) ? 'no-environment' : 'missing'
 }
 
-/** From here on the environment is not used, whatever becomes of this process. Durable. */
+/** From here on the environment is not used, whatever becomes of this process. Durable; a failure leaves no note. */
 export async function markCreating(prefix: string, name: string): Promise<void> {
   await makeDirectories(notesDirectory(prefix))
   await makeDirectories(join(prefix, 'envs'))
-  await writeDurably(noteFile(prefix, name, 'creating'), `${process.pid}\n`)
+  const note = noteFile(prefix, name, 'creating')
+  try {
+    await writeDurably(note, `${process.pid}\n`)
+  } catch (error) {
+    // Of a full disk an empty note would stay, and condemn what somebody else makes under this name.
+    await rm(note, { force: true })
+    throw error
+  }
   syncDirectory(notesDirectory(prefix))
+}
+
+/**
+ * Drops the notes on environments that were cut off before anything of them was made: what has such a name later was made by somebody
+ * else, and is not to be removed. Only with the lock of the prefix: the next moment of whoever makes one is its directory.
+ */
+export async function dropStaleNotes(prefix: string): Promise<void> {
+  for (const note of await listDirectory(notesDirectory(prefix))) {
+    const name = /^(.+)\.creating$/.exec(note)?.[1]
+    if (name !== undefined && !(await isThere(environmentPath(prefix, name))))
+      await rm(join(notesDirectory(prefix), note), { force: true })
+  }
 }
 
 /** It is whole: its files are on the disk before it counts as made. */

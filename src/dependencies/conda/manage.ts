@@ -5,7 +5,7 @@ import { runCommand } from '../../lib/exec.js'
 import { LockBusy, lockFile } from '../../lib/file-lock.js'
 import { listDirectory, makeDirectories } from '../../lib/fs.js'
 import { createLimit } from '../../lib/limit.js'
-import type { Logger } from '../../lib/log.js'
+import { type Logger, silentLogger } from '../../lib/log.js'
 import type { Requirement } from '../types.js'
 import { createCondaSource } from './conda-source.js'
 import { createEnvironment } from './create-environment.js'
@@ -19,6 +19,7 @@ import {
   notesDirectory,
   removeEnvironment,
 } from './environment.js'
+import { lockOf, tidy, tidyAtStart } from './prefix-lock.js'
 import type { CondaSettings } from './settings.js'
 import { describeTarget, environmentName, lookupNames, targetOf } from './targets.js'
 
@@ -52,7 +53,7 @@ export interface CondaManager {
   ): Promise<{ name: string; made: boolean }>
   /** What is wrong with an environment, a sentence each. */
   verify(name: string, signal: AbortSignal): Promise<readonly string[]>
-  /** @throws MagnetarError CONDA_FAILED when one is being made */
+  /** Puts in order what killed processes left, too. @throws MagnetarError CONDA_FAILED when one is being made */
   remove(names: readonly string[], signal: AbortSignal): Promise<void>
 }
 
@@ -108,7 +109,7 @@ function isOfTool(name: string): boolean {
 
 /** A process makes an environment in this prefix now. */
 async function isBusy(prefix: string, signal: AbortSignal): Promise<boolean> {
-  const file = join(notesDirectory(prefix), 'lock')
+  const file = lockOf(prefix)
   if (!(await isThere(file))) return false
   try {
     await (await lockFile(file, { timeoutMs: LOOK_LOCK_TIMEOUT_MS, signal })).release()
@@ -192,8 +193,9 @@ async function missingFiles(path: string, packageName: string, files: readonly s
 }
 
 async function remove(prefix: string, names: readonly string[], signal: AbortSignal): Promise<void> {
+  if (names.length === 0) return tidyAtStart(prefix, silentLogger, signal)
   await makeDirectories(notesDirectory(prefix))
-  const lock = await lockFile(join(notesDirectory(prefix), 'lock'), {
+  const lock = await lockFile(lockOf(prefix), {
     timeoutMs: REMOVE_LOCK_TIMEOUT_MS,
     signal,
   }).catch((error: unknown) => {
@@ -207,6 +209,7 @@ async function remove(prefix: string, names: readonly string[], signal: AbortSig
     )
   })
   try {
+    await tidy(prefix)
     for (const name of names) {
       if (!isOfTool(name) || name.includes('/')) throw new Error(`${name} is no environment of a tool`)
       await removeEnvironment(prefix, name, signal)
