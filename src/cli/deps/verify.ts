@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../lib/shell.js'
 import { EXIT } from '../exit-codes.js'
 import { SIGNS } from '../palette.js'
 import { nothingThere, refuseUnknown } from './names.js'
@@ -34,7 +35,7 @@ export async function verifyEnvironments({
   const bad = results.filter(({ problems }) => problems.length > 0).map(({ name }) => name)
   if (bad.length > 0)
     output.say(
-      `Remove what is not whole, so that the next job makes it again:\n  magnetar deps prune ${bad.join(' ')}`,
+      `Remove what is not whole, so that the next job makes it again:\n  magnetar deps prune ${bad.map(quoteForShell).join(' ')}`,
     )
   return bad.length > 0 ? EXIT.failed : EXIT.ok
 }

@@ -116,6 +116,15 @@ describe('magnetar deps list', () => {
 })
 
 describe('magnetar deps verify', () => {
+  it('names a command that can be pasted, whatever the environments are called', async () => {
+    const place = await makePlace()
+    for (const name of ['__a@1', '__b@$(touch x); y'])
+      await rm(join(await addEnvironment(place, name), 'lib', 'b'))
+    const { code, said } = await place.run(verifyEnvironments)
+    expect(code).toBe(1)
+    expect(said).toContain(`\n  magnetar deps prune __a@1 '__b@$(touch x); y'`)
+  })
+
   it('finds files that are gone, and ends with 1', async () => {
     const place = await makePlace()
     const path = await addEnvironment(place, '__zlib@1', { made: made('zlib') })
