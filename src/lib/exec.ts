@@ -19,6 +19,8 @@ export interface CommandOptions {
   readonly runAs?: { readonly uid: number; readonly gid: number }
   /** Kept of each stream; the rest is read and dropped (`truncated`). Default 1 MiB. */
   readonly maxOutputBytes?: number
+  /** `ends`: of what is too long the first half and the last half of that are kept, with a line between. Default `head`. */
+  readonly keep?: 'head' | 'ends'
   /** Written to standard input; without it the command reads /dev/null. */
   readonly input?: string
   /** Open files that the command gets as its descriptors 3, 4, … */
@@ -72,8 +74,9 @@ export function runCommand(
       return reject(notStarted(file, options.cwd, error))
     }
     const limit = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES
-    const stdout = collect(child.stdout, limit)
-    const stderr = collect(child.stderr, limit)
+    const collected = options.keep === 'ends' ? collectEnds : collect
+    const stdout = collected(child.stdout, limit)
+    const stderr = collected(child.stderr, limit)
     let timedOut = false
     let settled = false
     const timers: NodeJS.Timeout[] = []
@@ -161,6 +164,44 @@ function collect(stream: Readable | null | undefined, limitBytes: number): Colle
     bytes += kept.length
   })
   // The child's end is told by 'close'; a broken pipe adds nothing.
+  stream?.on('error', () => {})
+  return collected
+}
+
+/** The tail is a ring, made when the head is full. */
+function collectEnds(stream: Readable | null | undefined, limitBytes: number): Collected {
+  const head: Buffer[] = []
+  const headBytes = Math.ceil(limitBytes / 2)
+  const ringBytes = limitBytes - headBytes
+  let ring: Buffer | undefined
+  let [inHead, passed] = [0, 0]
+
+  function addToRing(chunk: Buffer): void {
+    ring ??= Buffer.alloc(ringBytes)
+    const kept = chunk.subarray(Math.max(0, chunk.length - ringBytes))
+    const at = (passed + chunk.length - kept.length) % ringBytes
+    const copied = kept.copy(ring, at)
+    kept.copy(ring, 0, copied)
+    passed += chunk.length
+  }
+  const collected: Collected = {
+    truncated: false,
+    text() {
+      const start = Buffer.concat(head)
+      if (ring === undefined) return start.toString('utf8')
+      if (passed <= ringBytes) return Buffer.concat([start, ring.subarray(0, passed)]).toString('utf8')
+      const from = passed % ringBytes
+      const end = Buffer.concat([ring.subarray(from), ring.subarray(0, from)])
+      return `${start.toString('utf8')}\n[${passed - ringBytes} bytes are left out]\n${end.toString('utf8')}`
+    },
+  }
+  stream?.on('data', (chunk: Buffer) => {
+    const forHead = chunk.subarray(0, headBytes - inHead)
+    if (forHead.length > 0) head.push(forHead)
+    inHead += forHead.length
+    if (forHead.length < chunk.length) addToRing(chunk.subarray(forHead.length))
+    collected.truncated = passed > ringBytes
+  })
   stream?.on('error', () => {})
   return collected
 }

@@ -13,6 +13,19 @@ function sh(script: string, options: Partial<Parameters<typeof runCommand>[2]> =
 }
 
 describe('runCommand', () => {
+  it('keeps both ends of a long output where that is asked for', async () => {
+    const ends = { maxOutputBytes: 8, keep: 'ends' } as const
+    expect(await sh('printf 12345678', ends)).toMatchObject({ stdout: '12345678', truncated: false })
+    expect(await sh('printf 123456789', ends)).toMatchObject({
+      stdout: '1234\n[1 bytes are left out]\n6789',
+      truncated: true,
+    })
+    const long = await sh('seq 1 300000; printf "the end" >&2', { ...ends, maxOutputBytes: 1001 })
+    expect(long.stdout).toMatch(/^1\n2\n3\n[\s\S]*\n\[\d+ bytes are left out\]\n[\s\S]*\n299999\n300000\n$/)
+    expect(long.stdout.replace(/\n\[\d+ bytes are left out\]\n/, '')).toHaveLength(1001)
+    expect(long.stderr).toBe('the end')
+  })
+
   it('gives both streams and the exit code, which is no error', async () => {
     expect(await sh('echo out; echo err >&2; exit 3')).toEqual({
       code: 3,

@@ -45,13 +45,19 @@ const PROGRESS =
 const BEGINS =
   /(^|\s)([A-Z]\w*(Error|Exception|Channel)\b|error\b|critical\b|Could not|Encountered|Cannot solve)/i
 
+/** What only a terminal understands: titles and links (OSC and its like, up to the end of the line at most), colours (CSI), the rest. */
+const TERMINAL =
+  /(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x9c|\x1b\\)?|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]/g
+/** All other control characters but the tab, and those that turn the direction of the text: this goes into logs and to Galaxy. */
+const UNSEEN = /[\0-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g
+
 const MAX_LINES = 20
 const MAX_CHARACTERS = 2000
 
 /** The reason of a command that failed. */
 export function explainConda(result: CommandResult): CondaFailure {
   if (result.timedOut) return { cause: 'timeout', text: 'it did not end in time and was stopped' }
-  const said = [result.stderr, result.stdout].map(cleanLines)
+  const said = [result.stderr, result.stdout].flatMap(endFirst).map(cleanLines)
   const lines =
     said.find((each) => each.some((line) => BEGINS.test(line))) ?? said.find((each) => each.length > 0)
   const text = hideSecrets(excerpt(lines ?? []))
@@ -66,13 +72,18 @@ export function hideSecrets(text: string): string {
   return text.replace(/\/t\/[^/\s]+/g, '/t/***').replace(/(\w+:\/\/)[^/\s@]+@/g, '$1***@')
 }
 
+/** Of an output that was too long (exec.ts, `ends`): what ended it counts more than what began it. */
+function endFirst(output: string): string[] {
+  return output.split(/\n\[\d+ bytes are left out\]\n/).reverse()
+}
+
 function cleanLines(output: string): string[] {
   return (
     output
-      .replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '')
+      .replace(TERMINAL, '')
       .split('\n')
       // A progress bar is drawn over itself.
-      .map((line) => line.split('\r').at(-1)?.trimEnd() ?? '')
+      .map((line) => line.trimEnd().split('\r').at(-1)?.replace(UNSEEN, '') ?? '')
       .filter((line) => !PROGRESS.test(line))
   )
 }

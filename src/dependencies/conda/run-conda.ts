@@ -17,7 +17,7 @@ export interface CondaCommand {
 
 /** conda ends downloads and removes what it has begun when it is asked to. */
 const KILL_GRACE_MS = 10_000
-/** --debug writes tens of megabytes, and the error is at the end. */
+/** Of each stream; an error is at the end. --debug writes tens of megabytes. */
 const OUTPUT_BYTES = 4 * 1024 * 1024
 const DEBUG_OUTPUT_BYTES = 64 * 1024 * 1024
 
@@ -34,6 +34,7 @@ export async function runConda(settings: CondaSettings, command: CondaCommand): 
       cwd: home,
       killGraceMs: KILL_GRACE_MS,
       maxOutputBytes: settings.debug ? DEBUG_OUTPUT_BYTES : OUTPUT_BYTES,
+      keep: 'ends',
       env: {
         ...settings.env,
         HOME: home,

@@ -84,6 +84,18 @@ describe('what conda said', () => {
     expect(text.length).toBeLessThan(2100)
   })
 
+  it('is the end of what was too long to be kept', () => {
+    const { text } = failed('INFO error handlers: 3\nINFO\n[9 bytes are left out]\nINFO\nFooError: bad')
+    expect(text).toBe('FooError: bad')
+  })
+
+  it('has no control characters', () => {
+    const { text } = failed(
+      'FooError: a\0b\x07c\x08\x1b]0;title\x07d\x1b]8;;https://x\x1b\\e\x1b[2Kf\x1b(Bg\x9b1mh\u202ei\tj\r\nnext\x1b]9;cut\nlast',
+    )
+    expect(text).toBe('FooError: abcdefghi\tj\nnext\nlast')
+  })
+
   it('is found on standard output too', () => {
     expect(failed('a warning\n', { stdout: 'ERROR: File or directory already exists\n' }).text).toContain(
       'already exists',
