@@ -18,6 +18,7 @@ const OPTIONS: Readonly<Record<ResolverTypeName, Readonly<Record<string, Kind>>>
     ensure_channels: 'texts',
     auto_init: 'flag',
     auto_install: 'flag',
+    read_only: 'flag',
     copy_dependencies: 'flag',
     use_local: 'flag',
     debug: 'flag',

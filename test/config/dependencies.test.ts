@@ -189,13 +189,14 @@ describe('the file of resolvers', () => {
     const { warnings } = await load({
       'app.yml': 'conda_auto_install: "yes"\nconda_auto_instal: true\nuse_cached_dependency_manager: true',
       [XML]:
-        '<a><conda auto_init="1" auto_instal="true"/><unlinked_tool_shed_packages select_by_owner="no"/></a>',
+        '<a><conda auto_init="1" read_only="1" auto_instal="true"/><unlinked_tool_shed_packages select_by_owner="no"/></a>',
     })
     expect(warnings.map((warning) => warning.replace(/^\S+\//, ''))).toEqual([
       'app.yml:3: use_cached_dependency_manager has no effect: an environment is made once and then used by all jobs',
       'app.yml:2: unknown option conda_auto_instal: it has no effect. Is conda_auto_install meant?',
       'app.yml:1: conda_auto_install is "yes", which counts as false, as in the Python Pulsar: write true or false',
       `${XML}:1: conda auto_init is "1", which counts as false, as in the Python Pulsar: write true or false`,
+      `${XML}:1: conda read_only is "1", which counts as false, as in the Python Pulsar: write true or false`,
       `${XML}:1: unknown option auto_instal of resolver conda: it has no effect. Is auto_install meant?`,
       `${XML}:1: unlinked_tool_shed_packages select_by_owner is "no", which counts as true, as in the Python Pulsar: write true or false`,
     ])
