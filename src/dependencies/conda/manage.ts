@@ -19,7 +19,7 @@ import {
   notesDirectory,
   removeEnvironment,
 } from './environment.js'
-import { lockOf, tidy, tidyAtStart } from './prefix-lock.js'
+import { lockOf, nameHolder, tidy, tidyAtStart } from './prefix-lock.js'
 import type { CondaSettings } from './settings.js'
 import { describeTarget, environmentName, lookupNames, targetOf } from './targets.js'
 
@@ -198,11 +198,11 @@ async function remove(prefix: string, names: readonly string[], signal: AbortSig
   const lock = await lockFile(lockOf(prefix), {
     timeoutMs: REMOVE_LOCK_TIMEOUT_MS,
     signal,
-  }).catch((error: unknown) => {
+  }).catch(async (error: unknown) => {
     if (!(error instanceof LockBusy)) throw error
     throw new MagnetarError(
       'CONDA_FAILED',
-      `nothing is removed while an environment is being made in ${prefix}`,
+      `nothing is removed while an environment is being made in ${prefix}, by ${await nameHolder(prefix)}`,
       {
         fix: 'Run the command again when that is done; "magnetar deps list" shows it.',
       },

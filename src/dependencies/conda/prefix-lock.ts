@@ -1,12 +1,18 @@
+import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import { type FileLock, LockBusy, lockFile } from '../../lib/file-lock.js'
 import { makeDirectories } from '../../lib/fs.js'
+import { findLockHolder } from '../../lib/lock-holder.js'
 import type { Logger } from '../../lib/log.js'
 import { dropStaleNotes, isThere, notesDirectory } from './environment.js'
+import { hideSecrets } from './explain-conda.js'
 
 /** For what other processes make before it. */
 const LOCK_TIMEOUT_MS = 2 * 3600_000
+/** How long it is waited for in silence, and how often it is told then. */
+const FIRST_MS = 10_000
+const AGAIN_MS = 10 * 60_000
 /** At a start nothing is waited for: whoever has the lock has tidied. */
 const START_TIMEOUT_MS = 2000
 
@@ -25,10 +31,12 @@ export async function lockPrefix(
   name: string,
   log: Logger,
   signal: AbortSignal,
+  firstMs = FIRST_MS,
 ): Promise<FileLock | undefined> {
   try {
     await makeDirectories(notesDirectory(prefix))
-    const lock = await lockFile(lockOf(prefix), { timeoutMs: LOCK_TIMEOUT_MS, signal })
+    const stopTelling = tellOfWaiting(prefix, log, firstMs)
+    const lock = await lockFile(lockOf(prefix), { timeoutMs: LOCK_TIMEOUT_MS, signal }).finally(stopTelling)
     await tidy(prefix).catch((error: unknown) => log.warn(messageOf(error)))
     return lock
   } catch (error) {
@@ -38,7 +46,7 @@ export async function lockPrefix(
         'CONDA_FAILED',
         `the conda environment ${name} was not made: ${messageOf(error)}`,
         {
-          fix: `"fuser -v ${lockOf(prefix)}" shows who has it.`,
+          fix: `It is held by ${await nameHolder(prefix)}; "fuser -v ${lockOf(prefix)}" shows more.`,
         },
       )
     if (errnoOf(error) !== undefined) {
@@ -50,6 +58,33 @@ export async function lockPrefix(
     }
     log.warn(`conda environments are made without a lock against other processes: ${messageOf(error)}`)
     return undefined
+  }
+}
+
+/** "process 4711 (node magnetar serve)"; of another user, or on another host, it cannot be known. */
+export async function nameHolder(prefix: string): Promise<string> {
+  const file = await realpath(lockOf(prefix)).catch(() => lockOf(prefix))
+  const holder = await findLockHolder(file)
+  if (!holder) return 'a process of another user or host'
+  return `process ${holder.pid} (${hideSecrets(holder.command)})`
+}
+
+/** @returns ends it */
+function tellOfWaiting(prefix: string, log: Logger, firstMs: number): () => void {
+  let timer: NodeJS.Timeout | undefined
+  let ended = false
+  const later = (ms: number): void => {
+    timer = setTimeout(async () => {
+      const holder = await nameHolder(prefix)
+      if (ended) return
+      log.info(`waits for the lock ${lockOf(prefix)}, held by ${holder}`)
+      later(AGAIN_MS)
+    }, ms)
+  }
+  later(firstMs)
+  return () => {
+    ended = true
+    clearTimeout(timer)
   }
 }
 
