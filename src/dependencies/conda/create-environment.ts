@@ -12,6 +12,7 @@ import {
   makeRoom,
   markCreating,
   markMade,
+  notesDirectory,
   packagesIn,
   removeEnvironment,
 } from './environment.js'
@@ -77,7 +78,14 @@ async function makeAndVerify(creation: Creation, lock: FileLock | undefined): Pr
 
   const run = async (args: readonly string[], timeoutMs: number): Promise<CommandResult> => {
     log.debug(`Executing command: ${showCommand(tool.exec, args)}`)
-    return runConda(settings, { exec: tool.exec, args, timeoutMs, signal, passFds })
+    return runConda(settings, {
+      exec: tool.exec,
+      args,
+      timeoutMs,
+      signal,
+      passFds,
+      ...(lock && { homeBelow: notesDirectory(settings.prefix) }),
+    })
   }
   const create = async (strict: boolean): Promise<CondaFailure | undefined> => {
     const args = createArguments(settings, tool, { environment, specs, strict })

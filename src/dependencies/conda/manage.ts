@@ -209,7 +209,8 @@ async function remove(prefix: string, names: readonly string[], signal: AbortSig
     )
   })
   try {
-    await tidy(prefix)
+    // What another user left cannot be removed: no reason to remove nothing else.
+    await tidy(prefix).catch(() => {})
     for (const name of names) {
       if (!isOfTool(name) || name.includes('/')) throw new Error(`${name} is no environment of a tool`)
       await removeEnvironment(prefix, name, signal)

@@ -2,11 +2,12 @@ import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import { type FileLock, LockBusy, lockFile } from '../../lib/file-lock.js'
-import { makeDirectories } from '../../lib/fs.js'
+import { listDirectory, makeDirectories } from '../../lib/fs.js'
 import { findLockHolder } from '../../lib/lock-holder.js'
 import type { Logger } from '../../lib/log.js'
-import { dropStaleNotes, isThere, notesDirectory } from './environment.js'
+import { dropStaleNotes, isThere, notesDirectory, removeTree } from './environment.js'
 import { hideSecrets } from './explain-conda.js'
+import { HOME_PREFIX } from './run-conda.js'
 
 /** For what other processes make before it. */
 const LOCK_TIMEOUT_MS = 2 * 3600_000
@@ -100,7 +101,9 @@ export async function tidyAtStart(prefix: string, log: Logger, signal: AbortSign
   }
 }
 
-/** Call with the lock. */
+/** Call with the lock: the commands that have a home there hold it. */
 export async function tidy(prefix: string): Promise<void> {
   await dropStaleNotes(prefix)
+  for (const name of await listDirectory(notesDirectory(prefix)))
+    if (name.startsWith(HOME_PREFIX)) await removeTree(join(notesDirectory(prefix), name))
 }

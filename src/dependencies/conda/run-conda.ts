@@ -13,7 +13,12 @@ export interface CondaCommand {
   readonly signal: AbortSignal
   /** Locks that last as long as the command, also when this process is killed. */
   readonly passFds?: readonly number[]
+  /** Where its HOME is made; the default is that for temporary files, where a kill leaves it. */
+  readonly homeBelow?: string
 }
+
+/** How the names of these homes begin. */
+export const HOME_PREFIX = 'conda_exec_home_'
 
 /** conda ends downloads and removes what it has begun when it is asked to. */
 const KILL_GRACE_MS = 10_000
@@ -26,9 +31,9 @@ const DEBUG_OUTPUT_BYTES = 64 * 1024 * 1024
  * @throws CommandNotStarted; the signal's reason
  */
 export async function runConda(settings: CondaSettings, command: CondaCommand): Promise<CommandResult> {
-  const home = await mkdtemp(join(tmpdir(), 'conda_exec_home_'))
+  const { exec, args, homeBelow = tmpdir(), ...options } = command
+  const home = await mkdtemp(join(homeBelow, HOME_PREFIX))
   try {
-    const { exec, args, ...options } = command
     return await runCommand(exec, args, {
       ...options,
       cwd: home,

@@ -6,6 +6,7 @@ import { lookAt, markCreating } from '../../../src/dependencies/conda/environmen
 import { createCondaManager } from '../../../src/dependencies/conda/manage.js'
 import { tidyAtStart } from '../../../src/dependencies/conda/prefix-lock.js'
 import { readSettings } from '../../../src/dependencies/conda/settings.js'
+import { messageOf } from '../../../src/lib/errors.js'
 import { silentLogger } from '../../../src/lib/log.js'
 import { tempDirectory } from '../../helpers/temp-directory.js'
 
@@ -34,6 +35,24 @@ function settingsOf(prefix: string) {
   return readSettings({ type: 'conda', options: { prefix, exec: join(prefix, 'fails') } }, context)
 }
 
+/** Makes __other@1 with the program `fails`: why that could not be done. */
+async function failToMake(prefix: string): Promise<string> {
+  const tool = {
+    exec: join(prefix, 'fails'),
+    kind: 'conda',
+    version: '24.1.0',
+    hasLibmambaSolver: false,
+    hasCondaBuild: false,
+  } as const
+  const targets = [{ name: 'other', version: '1' }]
+  const settings = settingsOf(prefix)
+  const making = createEnvironment({ settings, tool, name: '__other@1', targets, log: silentLogger, signal })
+  return making.then(
+    () => 'made',
+    (error: unknown) => messageOf(error),
+  )
+}
+
 describe('a note on an environment of which nothing was made', () => {
   it('goes when the server starts, so that what an admin makes later is used', async () => {
     const prefix = await prefixWithStaleNote()
@@ -47,26 +66,24 @@ describe('a note on an environment of which nothing was made', () => {
     const prefix = await prefixWithStaleNote()
     await writeFile(join(prefix, 'fails'), '#!/bin/sh\necho "FooError: no" >&2; exit 1\n')
     await chmod(join(prefix, 'fails'), 0o755)
-    const tool = {
-      exec: join(prefix, 'fails'),
-      kind: 'conda',
-      version: '24.1.0',
-      hasLibmambaSolver: false,
-      hasCondaBuild: false,
-    } as const
-    const targets = [{ name: 'other', version: '1' }]
-    await expect(
-      createEnvironment({
-        settings: settingsOf(prefix),
-        tool,
-        name: '__other@1',
-        targets,
-        log: silentLogger,
-        signal,
-      }),
-    ).rejects.toMatchObject({ code: 'CONDA_FAILED' })
+    expect(await failToMake(prefix)).toContain('FooError: no')
     await makeByHand(prefix)
     expect(await lookAt(prefix, NAME)).toBe('whole')
+  })
+
+  it('goes together with the HOME of a conda that was killed, and the HOME of the next one is made there', async () => {
+    const prefix = await prefixWithStaleNote()
+    await mkdir(join(prefix, '.magnetar', 'conda_exec_home_abc', '.cache'), { recursive: true })
+    await writeFile(
+      join(prefix, 'fails'),
+      '#!/bin/sh\necho "FooError: $HOME has" "$HOME"/../conda_*; exit 1\n',
+    )
+    await chmod(join(prefix, 'fails'), 0o755)
+    const message = await failToMake(prefix)
+    const home = /FooError: (\S+) has (.+)/.exec(message)
+    expect(home?.[1]).toMatch(new RegExp(`^${prefix}/.magnetar/conda_exec_home_(?!abc)`))
+    expect(home?.[2]?.split(' ')).toHaveLength(1)
+    expect((await readdir(join(prefix, '.magnetar'))).sort()).toEqual(['__begun@1.creating', 'lock'])
   })
 
   it('goes when environments are removed', async () => {
