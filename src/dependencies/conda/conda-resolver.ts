@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 import type { Logger } from '../../lib/log.js'
@@ -52,7 +53,20 @@ export function createCondaResolver(settings: CondaSettings, map: MapRequirement
     type: 'conda',
     prepare: (log, signal) => prepare(room, log, signal),
     resolve: (request) => resolve(room, request),
+    advise: ({ type }) => (type === 'package' ? adviseOn(settings) : undefined),
   }
+}
+
+/** With auto_install nothing is left open: what cannot be made fails the job, with its reason. */
+function adviseOn({ autoInstall, autoInit, readOnly, exec, prefix }: CondaSettings): string | undefined {
+  if (readOnly)
+    return `The conda resolver only uses the environments that are in ${prefix}/envs, as read_only is set in the resolver file.`
+  if (autoInstall) return undefined
+  const lacks = !autoInit && exec.includes('/') && !existsSync(exec)
+  const init = lacks
+    ? `, and Conda itself (there is no ${exec}) with "magnetar config set conda_auto_init true"`
+    : ''
+  return `Conda installs what is missing with "magnetar config set conda_auto_install true" (auto_install in the resolver file)${init}; then restart the node.`
 }
 
 async function prepare({ settings, source }: Room, log: Logger, signal: AbortSignal): Promise<void> {
