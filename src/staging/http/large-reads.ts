@@ -3,6 +3,9 @@ import net from 'node:net'
 
 const READ_BYTES = 512 * 1024
 
+/** Of connections that were closed: a server that closes each would else cost half a MiB a file. */
+const spare: Buffer[] = []
+const MAX_SPARE = 8
 /** Memory that is written over by the next read. */
 const readBuffers = new WeakSet<ArrayBufferLike>()
 let parserCopies = true
@@ -13,12 +16,7 @@ let parserCopies = true
  */
 export class LargeReadsAgent extends http.Agent {
   override createConnection(options: http.ClientRequestArgs): net.Socket {
-    const allocate = (): Buffer => {
-      const memory = Buffer.allocUnsafeSlow(READ_BYTES)
-      readBuffers.add(memory.buffer)
-      return memory
-    }
-    const own = allocate()
+    const own = spare.pop() ?? allocate()
     const socket: net.Socket = net.connect({
       ...(options as net.TcpNetConnectOpts),
       onread: {
@@ -30,8 +28,17 @@ export class LargeReadsAgent extends http.Agent {
         },
       },
     })
+    socket.once('close', () => {
+      if (spare.length < MAX_SPARE) spare.push(own)
+    })
     return socket
   }
+}
+
+function allocate(): Buffer {
+  const memory = Buffer.allocUnsafeSlow(READ_BYTES)
+  readBuffers.add(memory.buffer)
+  return memory
 }
 
 /**
