@@ -9,6 +9,7 @@ import { needs } from '../helpers/needs.js'
 import { runCommand } from '../helpers/run-command.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { findPulsarVenv } from './pulsar-venv.js'
+import { createRandom, type Random } from './random.js'
 
 interface Case {
   mapper: Record<string, unknown>
@@ -117,37 +118,6 @@ function sorted(action: Collected): Collected {
     ([key, value]) => value !== null && !['source_directory', 'destination_directory'].includes(key),
   )
   return Object.fromEntries(known.sort(([one], [other]) => (one < other ? -1 : 1)))
-}
-
-interface Random {
-  /** A whole number below `limit`. */
-  below(limit: number): number
-  chance(part: number): boolean
-  pick<T>(items: readonly T[]): T
-  some<T>(items: readonly T[], most: number): T[]
-}
-
-/** mulberry32 */
-function createRandom(seed: number): Random {
-  let state = seed
-  function next(): number {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-  const below = (limit: number): number => Math.floor(next() * limit)
-  const pick = <T>(items: readonly T[]): T => {
-    const item = items[below(items.length)]
-    if (item === undefined) throw new Error('there is nothing to pick from')
-    return item
-  }
-  return {
-    below,
-    chance: (part) => next() < part,
-    pick,
-    some: (items, most) => Array.from({ length: below(most + 1) }, () => pick(items)),
-  }
 }
 
 const WORKING = [
