@@ -1,13 +1,18 @@
 import { access, constants, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { NodeConfig } from './config/types.js'
+import { createNodeControl } from './control/node-control.js'
+import { listenForControl } from './control/server.js'
+import { controlPlace } from './control/socket-path.js'
 import type { Dependencies } from './dependencies/dependencies.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
+import { startExpiry } from './jobs/expire.js'
 import { openManager, type RunningManager } from './jobs/manager.js'
 import { startMonitor } from './jobs/monitor.js'
 import { errnoOf, MagnetarError, messageOf } from './lib/errors.js'
 import { makeDirectories } from './lib/fs.js'
 import type { Logger } from './lib/log.js'
+import { directoriesOf } from './node/directories.js'
 import { createScheduler, createSlurmService, isLocal } from './schedulers/index.js'
 import { createLazyHttpClient } from './staging/lazy-http-client.js'
 import { createTransferQueue } from './staging/transfer-queue.js'
@@ -23,6 +28,16 @@ export interface RunningNode {
   readonly managers: readonly RunningManager[]
   /** Stops accepting, lets requests finish for up to 3 s, leaves running jobs alone. Idempotent. */
   close(): Promise<void>
+  /** From now on these private tokens are let in; an empty list changes nothing. @returns how many count */
+  setTokens(tokens: readonly string[]): number
+}
+
+/** What a node asks of whoever runs it. */
+export interface NodeHost {
+  /** Of this program, for its admins. */
+  readonly release: string
+  /** The private tokens that the configuration has now. */
+  readTokens(): Promise<readonly string[]>
 }
 
 /**
@@ -30,7 +45,12 @@ export interface RunningNode {
  * again when a later part fails.
  * @throws MagnetarError when a part cannot start
  */
-export async function startNode(config: NodeConfig, log: Logger): Promise<RunningNode> {
+export async function startNode(config: NodeConfig, log: Logger, host?: NodeHost): Promise<RunningNode> {
+  let tokens = tokensOf(config)
+  const setTokens = (now: readonly string[]): number => {
+    if (now.length > 0) tokens = now
+    return tokens.length
+  }
   const releasers: (() => Promise<void> | void)[] = []
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => {
@@ -88,7 +108,7 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
     const server = createHttpServer(
       {
         managers: new Map(managers.map((each) => [each.manager.name, each.manager])),
-        privateToken: config.privateToken,
+        privateToken: () => tokens,
         version: PULSAR_VERSION,
         cacheDirectory: config.fileCacheDirectory,
         log,
@@ -104,11 +124,50 @@ export async function startNode(config: NodeConfig, log: Logger): Promise<Runnin
           log.error({ err: error }, `cannot take up earlier jobs: ${messageOf(error)}`),
         )
     }
+    if (config.expireJobsAfterMs !== undefined)
+      releasers.push(startExpiry(managers, config.expireJobsAfterMs, log))
     const scheme = config.server.sslPem === undefined ? 'http' : 'https'
-    return { url: `${scheme}://${hostInUrl(config.server.host)}:${address.port}/`, managers, close }
+    const url = `${scheme}://${hostInUrl(config.server.host)}:${address.port}/`
+    if (host) releasers.push(await openControl({ config, host, managers, url, log, setTokens }))
+    return { url, managers, close, setTokens }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** The private tokens of a configuration. */
+export function tokensOf(config: Pick<NodeConfig, 'privateToken' | 'nextPrivateToken'>): readonly string[] {
+  if (config.privateToken === undefined) return []
+  return [config.privateToken, ...(config.nextPrivateToken === undefined ? [] : [config.nextPrivateToken])]
+}
+
+interface ControlParts {
+  readonly config: NodeConfig
+  readonly host: NodeHost
+  readonly managers: readonly RunningManager[]
+  readonly url: string
+  readonly log: Logger
+  setTokens(tokens: readonly string[]): number
+}
+
+/** Jobs are run also where there is no place for a socket. */
+async function openControl(parts: ControlParts): Promise<() => Promise<void>> {
+  const { config, host, managers, url, log, setTokens } = parts
+  const control = createNodeControl({
+    managers,
+    version: host.release,
+    startedAtMs: Date.now(),
+    url,
+    directories: directoriesOf(config),
+    reloadTokens: async () => setTokens(await host.readTokens()),
+  })
+  try {
+    const server = await listenForControl(controlPlace(config), control, log)
+    return () => server.close()
+  } catch (error) {
+    log.warn(`magnetar status and jobs cannot ask this server, no control socket: ${messageOf(error)}`)
+    return async () => {}
   }
 }
 

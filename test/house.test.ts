@@ -82,6 +82,9 @@ describe('the checker of the house', () => {
     ['src/node.ts', "import { x } from './cli/serve.js'"],
     ['src/check/run-checks.ts', "import { x } from '../setup/plan.js'"],
     ['src/jobs/manager.ts', "import { x } from '../check/follow-job.js'"],
+    ['src/control/server.ts', "import { x } from '../store/level-store.js'"],
+    ['src/jobs/manager.ts', "import { x } from '../control/server.js'"],
+    ['src/http/jobs.ts', "import { x } from '../control/server.js'"],
     ['src/attic/old.ts', "import { x } from '../lib/fs.js'"],
   ])('refuses in %s: %s', (path, text) => {
     expect(checkSource({ path, text })).toHaveLength(1)
@@ -98,6 +101,8 @@ describe('the checker of the house', () => {
     ['src/node.ts', "import { x } from './store/level-store.js'"],
     ['src/setup/verify/verify.ts', "import { x } from '../../check/follow-job.js'"],
     ['src/cli/serve.ts', "import { x } from '../node.js'\nconsole.log(x)\nprocess.exitCode = 1"],
+    ['src/cli/jobs/act.ts', "import { x } from '../../control/client.js'"],
+    ['src/node.ts', "import { x } from './control/server.js'"],
     ['src/lib/log.ts', "import pino from 'pino'"],
   ])('allows in %s: %s', (path, text) => {
     expect(checkSource({ path, text })).toEqual([])

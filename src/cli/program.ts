@@ -5,10 +5,12 @@ import { addConfigCommand } from './config-command.js'
 import { addDepsCommand } from './deps.js'
 import { EXIT } from './exit-codes.js'
 import { addGalaxyCommand } from './galaxy.js'
+import { addJobsCommand } from './jobs.js'
 import type { ServeArguments } from './main.js'
 import { addManCommand } from './man.js'
 import { version } from './package.js'
 import { addSetupCommand } from './setup.js'
+import { addStatusCommand } from './status.js'
 import { addUninstallCommand } from './uninstall.js'
 import { addUpgradeCommands } from './upgrade.js'
 
@@ -63,6 +65,8 @@ export function createProgram(serve: (options: ServeArguments) => Promise<number
   addServeCommand(program, serve, finish)
   addConfigCommand(program, finish)
   addDepsCommand(program, finish)
+  addStatusCommand(program, finish)
+  addJobsCommand(program, finish)
   addCheckCommand(program, finish)
   addUpgradeCommands(program, finish)
   addUninstallCommand(program, finish)

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
 import { type LoadOptions, loadConfig } from '../config/load.js'
-import { MagnetarError } from '../lib/errors.js'
-import { startNode } from '../node.js'
+import { MagnetarError, messageOf } from '../lib/errors.js'
+import { type RunningNode, startNode, tokensOf } from '../node.js'
 import { exitCodeOf } from './exit-code-of.js'
 import { EXIT } from './exit-codes.js'
 import { useOwnHome } from './home.js'
 import { createLogger, type ServerLogger } from './logger.js'
+import { version } from './package.js'
 import { printError } from './print.js'
 
 /** Time to stop before the process ends whatever is still open. */
@@ -32,7 +33,18 @@ export async function serve(options: LoadOptions): Promise<number> {
     return EXIT.config
   }
   for (const warning of config.warnings) log.warn(warning)
-  process.on('SIGHUP', () => log.reopen())
+  const readTokens = async (): Promise<readonly string[]> => {
+    const found = tokensOf(await loadConfig(options))
+    log.info({ logger: 'pulsar.core' }, `private tokens in the configuration: ${found.length}`)
+    return found
+  }
+  let node: RunningNode | undefined
+  process.on('SIGHUP', () => {
+    log.reopen()
+    readTokens()
+      .then((tokens) => node?.setTokens(tokens))
+      .catch((error: unknown) => log.warn(`the private tokens stay as they are: ${messageOf(error)}`))
+  })
   if (config.privateToken !== undefined)
     log.info(
       { logger: 'pulsar.core' },
@@ -49,9 +61,8 @@ export async function serve(options: LoadOptions): Promise<number> {
   const systemd = process.env.NOTIFY_SOCKET
     ? (await import('./notify-systemd.js')).createSystemdNotifier(process.env, log)
     : undefined
-  let node: Awaited<ReturnType<typeof startNode>>
   try {
-    node = await startNode(config, log)
+    node = await startNode(config, log, { release: version(), readTokens })
   } catch (error) {
     printError(error)
     return exitCodeOf(error)

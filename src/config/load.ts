@@ -61,6 +61,8 @@ export async function loadConfig(options: LoadOptions): Promise<NodeConfig> {
     configDirectory,
     server: await readServer(ini, options, problems),
     privateToken: app.get('private_token') || undefined,
+    nextPrivateToken: app.get('private_token_next') || undefined,
+    expireJobsAfterMs: app.get('expire_jobs_after'),
     stagingDirectory: resolve(options.cwd, shared.stagingDirectory),
     persistenceDirectory: readPersistenceDirectory(app, options),
     fileCacheDirectory: await readFileCacheDirectory(app, options, problems),

@@ -69,6 +69,20 @@ export const seconds: OptionType<number> = {
   input: 'value',
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+
+/** A length of time in milliseconds, written as 90m, 12h, 7d or 2w; never zero. */
+export const duration: OptionType<number> = {
+  expected: 'a length of time such as 12h, 7d or 2w',
+  schema: () =>
+    z
+      .string()
+      .regex(/^[1-9]\d{0,5}[mhdw]$/)
+      .transform((written) => Number.parseInt(written, 10) * (UNIT_MS[written.slice(-1)] ?? Number.NaN)),
+  input: 'text',
+  nullable: true,
+}
+
 export const port: OptionType<number> = {
   expected: 'a port number from 0 to 65535',
   schema: () => z.preprocess(numberFromText(/^\d{1,5}$/), z.number().int().min(0).max(65535)),

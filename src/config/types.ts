@@ -4,6 +4,10 @@ export interface NodeConfig {
   readonly configDirectory: string
   readonly server: ServerConfig
   readonly privateToken: string | undefined
+  /** Also let in, while the token is changed. */
+  readonly nextPrivateToken: string | undefined
+  /** undefined: jobs that are over stay until they are cleaned. */
+  readonly expireJobsAfterMs: number | undefined
   /** Absolute. */
   readonly stagingDirectory: string
   /** Absolute; null when `persistence_directory: __none__`. */

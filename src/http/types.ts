@@ -7,8 +7,8 @@ import type { Query } from './query.js'
 /** What the server serves. */
 export interface HttpNode {
   readonly managers: ReadonlyMap<string, JobManager>
-  /** Required of every request when neither undefined nor empty. */
-  readonly privateToken: string | undefined
+  /** Required of every request when neither undefined nor empty; as a function: one of those that count now, always the same array. */
+  readonly privateToken: string | undefined | (() => readonly string[])
   /** What GET /healthz says: the Pulsar version whose protocol this is, "0.16.0". */
   readonly version: string
   /** Existing directory; undefined: the cache routes answer CACHE_DISABLED. */

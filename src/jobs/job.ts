@@ -9,6 +9,8 @@ import type { HttpClient } from '../staging/http-client.js'
 import type { TransferQueue } from '../staging/transfer-queue.js'
 import type { Store } from '../store/store.js'
 import { type JobDirectory, jobDirectory } from './directory.js'
+import type { ToolInfo } from './disk/setup.js'
+import { type StateNote, withState } from './history.js'
 import type { JobEnd, JobRecord } from './record.js'
 import type { RetryLog } from './retry-log.js'
 import type { ScriptEvents } from './script-events.js'
@@ -26,6 +28,11 @@ export interface Job {
   /** Changed by `changeStatus` alone. */
   readonly status: JobStatus
   externalId: string | undefined
+  /** The scheduler's id of a job whose outputs are being delivered. */
+  ranAs: string | undefined
+  readonly tool: ToolInfo | undefined
+  /** Changed by `changeStatus` alone. */
+  readonly history: readonly StateNote[]
   /** Cancelled; whatever the scheduler still runs of it is being stopped. */
   stopping: boolean
   /** Cleaned before it had stopped: no record of it stays. */
@@ -107,6 +114,9 @@ export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
     submittedAtMs: record.submittedAtMs,
     status: record.status,
     externalId: record.externalId,
+    ranAs: record.ranAs,
+    tool: record.tool,
+    history: record.history ?? [{ status: 'preprocessing', atMs: record.submittedAtMs }],
     stopping: record.stopping ?? false,
     cleaned: record.cleaned ?? false,
     stagesIn: record.stagesIn ?? false,
@@ -122,18 +132,23 @@ export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
 }
 
 export function recordOf(job: Job, more: { status?: JobStatus; reason?: string } = {}): JobRecord {
+  const status = more.status ?? job.status
+  const why = more.reason === undefined ? {} : { reason: more.reason }
   return {
     id: job.id,
-    status: more.status ?? job.status,
+    status,
     sequence: job.sequence,
     submittedAtMs: job.submittedAtMs,
     ...(job.externalId === undefined ? {} : { externalId: job.externalId }),
+    ...(job.ranAs === undefined ? {} : { ranAs: job.ranAs }),
+    ...(job.tool === undefined ? {} : { tool: job.tool }),
+    history: withState(job.history, { status, atMs: Date.now(), ...why }),
     ...(job.stopping ? { stopping: true as const } : {}),
     ...(job.cleaned ? { cleaned: true as const } : {}),
     ...(job.stagesIn ? { stagesIn: true as const } : {}),
     ...(job.stagesOut ? { stagesOut: true as const } : {}),
     ...(job.end === undefined ? {} : { end: job.end }),
-    ...(more.reason === undefined ? {} : { reason: more.reason }),
+    ...why,
   }
 }
 
@@ -142,15 +157,34 @@ export function changeStatus(context: ManagerContext, job: Job, wanted: JobStatu
   const to = nextStatus(job.status, wanted)
   if (!to) return false
   const from = job.status
-  ;(job as { status: JobStatus }).status = to
+  const why = reason === undefined ? {} : { reason }
+  Object.assign(job, {
+    status: to,
+    history: withState(job.history, { status: to, atMs: Date.now(), ...why }),
+  })
   context.publish({
     manager: context.config.name,
     jobId: job.id,
     from,
     to,
-    ...(reason === undefined ? {} : { reason }),
+    ...why,
   })
   return true
+}
+
+/** A job that was over is alive again, as `record` says: outside of the table of transitions, for retry-stage-out alone. */
+export function reopenJob(context: ManagerContext, record: JobRecord, from: JobStatus): Job {
+  const job = jobFromRecord(context, record)
+  context.jobs.set(job.id, job)
+  context.recentlyEnded.delete(job.id)
+  context.publish({
+    manager: context.config.name,
+    jobId: job.id,
+    from,
+    to: job.status,
+    reason: 'its outputs are delivered again',
+  })
+  return job
 }
 
 /** Empty files by which the Python server finds its jobs again (pulsar/managers/stateful.py:ActiveJobs). */

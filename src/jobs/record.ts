@@ -1,3 +1,5 @@
+import type { ToolInfo } from './disk/setup.js'
+import type { StateNote } from './history.js'
 import type { JobStatus } from './types.js'
 
 /** What the store keeps of a job. What it was asked to run stands in its directory (launch_config). */
@@ -9,6 +11,12 @@ export interface JobRecord {
   readonly submittedAtMs: number
   /** The scheduler's id, once it has taken the job. */
   readonly externalId?: string
+  /** The scheduler's id while its outputs are delivered, when that has nothing more to say. */
+  readonly ranAs?: string
+  /** The tool that it runs, where Galaxy said which. */
+  readonly tool?: ToolInfo
+  /** Its states so far, with their times; written with every write of the record, never for its own sake. */
+  readonly history?: readonly StateNote[]
   /** Cancelled, but the scheduler has not yet confirmed that everything has stopped. */
   readonly stopping?: true
   /** Cleaned before it had stopped: nothing of it is to stay. */

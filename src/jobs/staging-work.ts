@@ -100,6 +100,7 @@ export async function endRun(context: ManagerContext, job: Job, end: JobEnd): Pr
   await context.store.write([{ type: 'put', key: activeKey(context.config.name, job.id), value }])
   job.end = end
   // The scheduler has nothing more to say about it.
+  job.ranAs = job.externalId
   job.externalId = undefined
   changeStatus(context, job, 'postprocessing')
   context.deliver(job)

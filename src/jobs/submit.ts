@@ -77,11 +77,14 @@ export async function recordSubmit(
   }
   await syncAll(written.toSync)
 
+  const submittedAtMs = Date.now()
   const record: JobRecord = {
     id: jobId,
     status: 'preprocessing',
     sequence: context.nextSequence(),
-    submittedAtMs: Date.now(),
+    submittedAtMs,
+    ...(written.tool?.toolId ? { tool: written.tool } : {}),
+    history: [{ status: 'preprocessing', atMs: submittedAtMs }],
     ...(stagesIn ? { stagesIn: true as const } : {}),
     ...(stagesOut || wantsLiveOutput(context.config, launch.remote_staging)
       ? { stagesOut: true as const }

@@ -20,6 +20,11 @@ export function isDone(status: JobStatus): boolean {
   return TRANSITIONS[status].length === 0
 }
 
+/** Whether a word is one of the eight. */
+export function isJobStatus(word: string): word is JobStatus {
+  return Object.hasOwn(TRANSITIONS, word)
+}
+
 /** `wanted` when it may follow `from`; undefined when it may not, or is the same. */
 export function nextStatus(from: JobStatus, wanted: JobStatus): JobStatus | undefined {
   const allowed: readonly JobStatus[] = TRANSITIONS[from]

@@ -53,6 +53,18 @@ export const ERRORS = {
     meaning: 'A job of this id was cleaned while it ran, and its processes have not ended yet.',
     fix: 'Send the submit again in a moment; if it stays so, look at the scheduler.',
   },
+  JOB_UNKNOWN: {
+    meaning: 'There is no record of a job of that id.',
+    fix: 'Look at "magnetar jobs --state all"; the message has ids that are written alike.',
+  },
+  JOB_NOT_RETRIED: {
+    meaning: 'The outputs of a job cannot be delivered again.',
+    fix: 'The message says why; only a failed job whose directory is still there, and whose outputs this node was to deliver, can be retried.',
+  },
+  NODE_NOT_RUNNING: {
+    meaning: 'The command needs the running server, and there is none behind its control socket.',
+    fix: 'Start the service of the node; "magnetar status" says what its records say meanwhile.',
+  },
   MANAGER_UNKNOWN: {
     meaning: 'No manager of that name is configured.',
     fix: 'Use a name from the managers section of app.yml, or leave /managers/NAME out.',

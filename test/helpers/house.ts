@@ -15,8 +15,9 @@ const adapters = ['schedulers', 'staging', 'dependencies', 'store']
 
 /** Which rooms a room may import from, besides itself, lib, and the types of the configuration. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  cli: ['node', 'setup', 'galaxy', 'check', 'config'],
-  node: ['http', 'jobs', 'config', ...adapters],
+  cli: ['node', 'control', 'setup', 'galaxy', 'check', 'config'],
+  node: ['http', 'control', 'jobs', 'config', ...adapters],
+  control: ['jobs'],
   setup: ['config', 'galaxy', 'check'],
   http: ['jobs'],
   jobs: ['schedulers', 'staging', 'dependencies', 'store'],

@@ -14,7 +14,8 @@ export async function restartHint(configDirectory: string): Promise<string> {
     : `The server takes it up when it is restarted: ${command}`
 }
 
-async function restartCommand(configDirectory: string): Promise<string | undefined> {
+/** What a person types to restart the service that setup made; undefined: there is none. */
+export async function restartCommand(configDirectory: string): Promise<string | undefined> {
   if (basename(configDirectory) !== 'etc') return undefined
   const prefix = dirname(configDirectory)
   const answers = (await readManifest(nodePaths(prefix, undefined)))?.answers

@@ -1,5 +1,5 @@
 import { later, type Option } from '../option.js'
-import { anything, path, requiredPath, text } from '../option-types.js'
+import { anything, duration, path, requiredPath, text } from '../option-types.js'
 
 /** What the node as a whole does. */
 export const nodeOptions = {
@@ -9,6 +9,20 @@ export const nodeOptions = {
     defaultText: 'none: everyone is let in',
     description: 'What Galaxy must send with every request. Put it in quotes.',
     secret: true,
+  },
+  private_token_next: {
+    type: text,
+    default: undefined,
+    description:
+      'A second token that is let in while the first one is changed: written by `magnetar token rotate`, taken away by `magnetar token rotate --finish`. Has no effect without private_token.',
+    secret: true,
+  },
+  expire_jobs_after: {
+    type: duration,
+    default: undefined,
+    defaultText: 'never',
+    description:
+      'Directories and records of jobs that are over for so long, and that nobody has collected and cleaned, are removed: a number with m, h, d or w, such as `30d`.',
   },
   persistence_directory: {
     type: path,

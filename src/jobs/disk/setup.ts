@@ -33,6 +33,18 @@ export function makeJobDirectory({ directory, mode, tool, spare }: NewDirectory)
   if (ours) fs.writeFileSync(marker, JSON.stringify(tool))
 }
 
+/** The tool of a job as its setup left it in the directory; undefined when that was not ours, or said none. */
+export function readTool(directory: string): ToolInfo | undefined {
+  try {
+    const { toolId, toolVersion } = JSON.parse(
+      fs.readFileSync(path.join(directory, MARKER), 'utf8'),
+    ) as Partial<ToolInfo>
+    return toolId ? { toolId, toolVersion: toolVersion ?? '' } : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** Makes the directory of a job that is uploaded to before it is set up; one that exists is left as it is. */
 export function makeJobDirectoryIfMissing(directory: string, mode: number | undefined): void {
   if (!fs.existsSync(directory)) makeJobDirectory({ directory, mode, tool: { toolId: '', toolVersion: '' } })

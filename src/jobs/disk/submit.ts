@@ -4,7 +4,7 @@ import { touchFile } from '../../lib/confined-file.js'
 import { errnoOf } from '../../lib/errors.js'
 import { writePrivateFile } from '../../lib/private-file.js'
 import type { JobFilePath } from '../types.js'
-import { makeJobDirectory, type ToolInfo } from './setup.js'
+import { makeJobDirectory, readTool, type ToolInfo } from './setup.js'
 
 export interface SubmitFiles {
   readonly directory: string
@@ -22,7 +22,7 @@ export type SubmitOutcome =
   | { readonly outcome: 'duplicate' }
   | { readonly outcome: 'not set up' }
   /** The files are written; these descriptors must be synced, then closed. */
-  | { readonly outcome: 'written'; readonly toSync: readonly number[] }
+  | { readonly outcome: 'written'; readonly toSync: readonly number[]; readonly tool: ToolInfo | undefined }
 
 /** More are synced here, one after the other, instead of holding descriptors. */
 const MAX_OPEN = 64
@@ -50,7 +50,7 @@ export function writeSubmit(files: SubmitFiles): SubmitOutcome {
     for (const fd of toSync) fs.closeSync(fd)
     throw error
   }
-  return { outcome: 'written', toSync }
+  return { outcome: 'written', toSync, tool: files.setup?.tool ?? readTool(directory) }
 }
 
 /** Regular files and directories that are not empty. Links are not followed, pipes and devices not opened. */

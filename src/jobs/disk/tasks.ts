@@ -11,6 +11,7 @@ import {
 } from '../../lib/confined-file.js'
 import { makeFilePrivate } from '../../lib/private-file.js'
 import { removeTree } from '../../lib/remove-tree.js'
+import { describeDirectory } from './details.js'
 import {
   park,
   readEnd,
@@ -43,6 +44,7 @@ export const diskTasks = {
   claimJobDirectory,
   commitNewFile,
   copyFile,
+  describeDirectory,
   discardJobDirectory,
   discardNewFile,
   exists,

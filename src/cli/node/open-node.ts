@@ -1,0 +1,59 @@
+import { loadConfig } from '../../config/load.js'
+import type { NodeConfig } from '../../config/types.js'
+import { type ControlClient, connectControl, notRunning } from '../../control/client.js'
+import { controlPlace } from '../../control/socket-path.js'
+import type { JobDetails, JobFilter, JobList, NodeStatus } from '../../control/types.js'
+import { type NodeRecords, openRecords } from '../../node/records.js'
+import { openConfig } from '../config/config-directory.js'
+import type { Terminal } from '../config/terminal.js'
+import { version } from '../package.js'
+
+/** A node as the commands of its admins see it: its running server, or the records of a stopped one. */
+export interface NodeView {
+  readonly config: NodeConfig
+  /** undefined: the server does not run. */
+  readonly control: ControlClient | undefined
+  status(): Promise<NodeStatus>
+  jobs(filter: JobFilter): Promise<JobList>
+  job(id: string, manager?: string): Promise<JobDetails>
+  close(): Promise<void>
+}
+
+/** @throws MagnetarError when the configuration is wrong, or this user may not look at the node */
+export async function openNode(
+  given: string | undefined,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<NodeView> {
+  const options = await openConfig(given, terminal)
+  return viewNode(await loadConfig({ ...options, signal }), signal)
+}
+
+export async function viewNode(config: NodeConfig, signal: AbortSignal): Promise<NodeView> {
+  const control = await connectControl(controlPlace(config), signal)
+  if (control) {
+    const { status, jobs, job } = control
+    return { config, control, status, jobs, job, close: async () => {} }
+  }
+  let opened: Promise<NodeRecords> | undefined
+  const records = (): Promise<NodeRecords> => {
+    opened ??= openRecords(config, signal)
+    return opened
+  }
+  return {
+    config,
+    control: undefined,
+    status: async () => (await records()).status(version()),
+    jobs: async (filter) => (await records()).jobs(filter),
+    job: async (id, manager) => (await records()).job(id, manager),
+    close: async () => (await opened)?.close(),
+  }
+}
+
+/** The running server. @throws MagnetarError NODE_NOT_RUNNING */
+export function controlOf({ control }: NodeView): ControlClient {
+  if (!control) throw notRunning()
+  return control
+}
+
+export const STOPPED = 'The server is not running; this is what its records say.'

@@ -1,0 +1,58 @@
+import type { JobSummary } from '../jobs/describe.js'
+import type { JobTransfers } from '../jobs/transfers.js'
+import type { JobStatus } from '../jobs/types.js'
+
+export type { JobDetails, JobSummary } from '../jobs/describe.js'
+export type { JobStatus } from '../jobs/types.js'
+
+/** What the control socket says; times are milliseconds since 1970, sizes bytes. */
+export interface NodeStatus {
+  /** False: all this is what the records of a stopped server say. */
+  readonly running: boolean
+  readonly pid?: number
+  readonly version: string
+  readonly startedAtMs?: number
+  readonly url?: string
+  readonly managers: readonly ManagerStatus[]
+  /** The last jobs that failed or were lost, newest first. */
+  readonly lastFailures: readonly JobSummary[]
+  readonly disks: readonly DiskSpace[]
+}
+
+export type JobCounts = Readonly<Partial<Record<JobStatus, number>>>
+
+export interface ManagerStatus {
+  readonly name: string
+  readonly type: string
+  /** undefined: nobody could be asked. */
+  readonly scheduler?: { readonly ok: boolean; readonly summary: string; readonly detail?: string }
+  readonly counts: JobCounts
+  readonly transfers: readonly JobTransfers[]
+}
+
+export interface DiskSpace {
+  readonly what: string
+  readonly directory: string
+  readonly freeBytes: number
+  readonly totalBytes: number
+  readonly freeInodes: number
+  readonly totalInodes: number
+}
+
+export interface JobList {
+  readonly running: boolean
+  /** Unfinished jobs in the order of their submits, then those that are over, newest first. */
+  readonly jobs: readonly JobSummary[]
+  /** Of all jobs, also those that are not listed. */
+  readonly counts: JobCounts
+  /** So many more are over and are not listed. */
+  readonly left: number
+}
+
+export interface JobFilter {
+  /** undefined: of any state. */
+  readonly states?: readonly JobStatus[]
+  readonly manager?: string
+  /** At most so many that are over. */
+  readonly ended: number
+}
