@@ -6,11 +6,13 @@ import { addDepsCommand } from './deps.js'
 import { EXIT } from './exit-codes.js'
 import { addGalaxyCommand } from './galaxy.js'
 import { addJobsCommand } from './jobs.js'
+import { addLogsCommand } from './logs.js'
 import type { ServeArguments } from './main.js'
 import { addManCommand } from './man.js'
 import { version } from './package.js'
 import { addSetupCommand } from './setup.js'
 import { addStatusCommand } from './status.js'
+import { addTokenCommand } from './token.js'
 import { addUninstallCommand } from './uninstall.js'
 import { addUpgradeCommands } from './upgrade.js'
 
@@ -67,6 +69,8 @@ export function createProgram(serve: (options: ServeArguments) => Promise<number
   addDepsCommand(program, finish)
   addStatusCommand(program, finish)
   addJobsCommand(program, finish)
+  addLogsCommand(program, finish)
+  addTokenCommand(program, finish)
   addCheckCommand(program, finish)
   addUpgradeCommands(program, finish)
   addUninstallCommand(program, finish)

@@ -65,6 +65,10 @@ export const ERRORS = {
     meaning: 'The command needs the running server, and there is none behind its control socket.',
     fix: 'Start the service of the node; "magnetar status" says what its records say meanwhile.',
   },
+  LOG_NOT_FOUND: {
+    meaning: 'The log of the server cannot be found or read.',
+    fix: 'Set logto in [uwsgi] of server.ini; the message has the file that was looked for.',
+  },
   MANAGER_UNKNOWN: {
     meaning: 'No manager of that name is configured.',
     fix: 'Use a name from the managers section of app.yml, or leave /managers/NAME out.',

@@ -134,7 +134,7 @@ async function show({ line, node, output, terminal }: Room): Promise<number> {
     return EXIT.ok
   }
   if (!node.control) terminal.stderr.write(`${STOPPED}\n`)
-  for (const text of renderJob(job, output.palette, Date.now())) output.say(text, ' '.repeat(11))
+  for (const text of renderJob(job, output.palette, Date.now())) output.say(text, ' '.repeat(13))
   return EXIT.ok
 }
 

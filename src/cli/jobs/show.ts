@@ -6,13 +6,14 @@ import { colourOf } from './table.js'
 
 const FILES = 20
 const LAST_LINES = 10
+const LABEL = 13
 
 /** All that is known of one job, as lines. */
 export function renderJob(job: JobDetails, palette: ChalkInstance, nowMs: number): string[] {
   const state = job.stopping ? `${job.status}, still being stopped` : job.status
   const tool = [plain(job.toolId), plain(job.toolVersion)].filter(Boolean).join(' ')
   const field = (name: string, text: string | undefined): string[] =>
-    text ? [`${palette.bold(name.padEnd(11))}${text}`] : []
+    text ? [`${palette.bold(name.padEnd(LABEL))}${text}`] : []
   return [
     ...field('Job', `${plain(job.id)} · ${colourOf(job.status, palette)(state)}`),
     ...field('Reason', job.reason && indent(plainLines(job.reason).trimEnd())),
