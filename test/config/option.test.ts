@@ -30,6 +30,7 @@ describe('the option tables', () => {
       'message_queue_password',
       'message_queue_url',
       'private_token',
+      'private_token_next',
       'sentry_dsn',
       'shell_*',
     ])

@@ -37,7 +37,7 @@ export function renderJob(job: JobDetails, palette: ChalkInstance, nowMs: number
 }
 
 function indent(text: string): string {
-  return text.replaceAll('\n', `\n${' '.repeat(11)}`)
+  return text.replaceAll('\n', `\n${' '.repeat(LABEL)}`)
 }
 
 function timeline({ history }: JobDetails, nowMs: number): string[] {
