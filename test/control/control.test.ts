@@ -236,7 +236,7 @@ describe('retry-stage-out', () => {
     const galaxy = await startJobFilesServer()
     await submit('1', staging(galaxy.endpoint))
     writeFileSync(path.join(root, 'jobs', '1', 'outputs', 'out'), 'result')
-    galaxy.plan = () => ({ status: 404 }) as never
+    galaxy.plan = () => ({ kind: 'status', status: 404, late: true })
     end('1')
     await untilStatus(running, '1', 'failed')
     expect(await client.job('1')).toMatchObject({ canRetryStageOut: true, externalId: 'x-1' })

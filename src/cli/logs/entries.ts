@@ -96,7 +96,8 @@ export function renderEntry({ lines, fields }: LogEntry): string {
     pid: Number(pid),
   })
   const stack = (fields.err as { stack?: unknown } | undefined)?.stack
-  return typeof stack === 'string' ? `${plain(message)}\n${plainLines(stack)}` : plain(message)
+  const more = [...(typeof stack === 'string' ? [stack] : []), ...lines.slice(1)]
+  return [plain(message), ...more.map(plainLines)].join('\n')
 }
 
 /** An entry as one line of JSON. */
