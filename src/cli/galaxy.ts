@@ -48,7 +48,7 @@ const CONNECT_NOTES = `
 FILE is Galaxy's job_conf.xml or job_conf.yml, a galaxy.yml with job_config in
 it, or the variables of a playbook. Only what is meant changes; the file from
 before stays beside it as FILE.bak. A tool's former mapping is commented out.
-On the node the token is shown by: grep private_token /srv/pulsar/etc/app.yml
+On the node the token is shown by: magnetar token show
 It comes from --token-file, --token-stdin or the file that the variable
 MAGNETAR_GALAXY_TOKEN_FILE names, never from the command line.
 `

@@ -11,7 +11,7 @@ import { findTmux, openTerminal } from './terminal.js'
 const JOBS = 200
 const LAUNCHER = resolve('bin', 'magnetar.js')
 
-describe.skipIf(needs(findTmux().missing))('the commands of admins in a terminal of 80 columns', () => {
+describe('the commands of admins in a terminal of 80 columns', needs(findTmux().missing), () => {
   it('show a load of 200 jobs while it lasts, and leave the terminal as it was', async () => {
     const directory = await tempDirectory()
     const go = join(directory, 'go')
@@ -25,7 +25,7 @@ describe.skipIf(needs(findTmux().missing))('the commands of admins in a terminal
       [
         'sh',
         '-c',
-        `echo before; ${magnetar('jobs', '--watch').join(' ')}; echo "left with $?"; ${magnetar('status').join(' ')}`,
+        `trap : INT; echo before; ${magnetar('jobs', '--watch').join(' ')}; echo "left with $?"; ${magnetar('status').join(' ')}`,
       ],
       { columns: 80, cwd: directory },
     )
