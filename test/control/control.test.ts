@@ -2,11 +2,12 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { createServer } from 'node:net'
 import path from 'node:path'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type ControlClient, connectControl } from '../../src/control/client.js'
 import { createNodeControl } from '../../src/control/node-control.js'
 import { listenForControl } from '../../src/control/server.js'
 import { type ControlPlace, controlPlace } from '../../src/control/socket-path.js'
+import { startExpiry } from '../../src/jobs/expire.js'
 import type { RunningManager } from '../../src/jobs/manager.js'
 import { endedKey, type JobRecord } from '../../src/jobs/record.js'
 import { silentLogger } from '../../src/lib/log.js'
@@ -214,6 +215,18 @@ describe('jobs over the control socket', () => {
     expect((await store.get(endedKey('_default_', 'new'))) === undefined).toBe(false)
     expect(running.context.jobs.has('1')).toBe(true)
   })
+})
+
+it('has the server itself remove what expired, when that is wished', async () => {
+  await remember('old', 'complete', Date.now() - 8 * DAY_MS)
+  await remember('new', 'complete', Date.now())
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const stop = startExpiry([running], 7 * DAY_MS, silentLogger)
+  onTestFinished(stop)
+  vi.advanceTimersByTime(60_000)
+  vi.useRealTimers()
+  await waitFor(async () => (await client.jobs({ ended: 9 })).jobs.length === 1, { what: 'one job' })
+  expect((await client.jobs({ ended: 9 })).jobs).toMatchObject([{ id: 'new' }])
 })
 
 describe('retry-stage-out', () => {

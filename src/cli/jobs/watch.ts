@@ -12,6 +12,8 @@ const INTERVAL_MS = 1000
 /** The records of a stopped server have to be copied for every look at them. */
 const STOPPED_MS = 5000
 
+const RUNS_AGAIN = 'The server runs.'
+
 const ENTER = '\u001b[?1049h\u001b[?25l'
 const LEAVE = '\u001b[?25h\u001b[?1049l'
 /** A terminal that knows it shows all of the picture at once. */
@@ -34,10 +36,15 @@ export async function watchJobs(options: WatchOptions): Promise<void> {
   const { stdout, json, env } = options
   if (!json && stdout.isTTY && env.TERM !== 'dumb') return draw(options)
   const known = new Map<string, string>()
+  let ran = true
   await eachTurn(options, (list, problem) => {
     if (json) stdout.write(`${JSON.stringify(list ?? { error: problem })}\n`)
-    else if (list) for (const line of changes(known, list)) stdout.write(`${line}\n`)
-    else stdout.write(`${showTime(Date.now())} ${plain(problem)}\n`)
+    else if (list) {
+      if (list.running !== ran)
+        stdout.write(`${showTime(Date.now())} ${list.running ? RUNS_AGAIN : STOPPED}\n`)
+      ran = list.running
+      for (const line of changes(known, list)) stdout.write(`${line}\n`)
+    } else stdout.write(`${showTime(Date.now())} ${plain(problem)}\n`)
   })
 }
 

@@ -99,6 +99,7 @@ async function rotate({ line, options, terminal, signal }: Room): Promise<number
     isFirst ? 'private_token' : 'private_token_next',
     randomBytes(TOKEN_BYTES).toString('base64url'),
   )
+  await warnOfReaders(options, terminal)
   const reloaded = await reload(config, signal)
   if (line.json) terminal.stdout.write(`${JSON.stringify({ rotated: true, reloaded })}\n`)
   else {
@@ -115,6 +116,14 @@ async function rotate({ line, options, terminal, signal }: Room): Promise<number
     if (!isFirst) say(stdout, 'When Galaxy was restarted: magnetar token rotate --finish')
   }
   return EXIT.ok
+}
+
+/** A secret in a file that everybody may read is none; the mode is the admin's to choose. */
+async function warnOfReaders(options: LoadOptions, { stderr }: Terminal): Promise<void> {
+  const { app } = await locateConfigFiles(options)
+  const found = await stat(app.path).catch(() => undefined)
+  if (found && (found.mode & 0o004) !== 0)
+    say(stderr, `warning: every user of this machine may read the tokens in it: chmod o= ${app.path}`)
 }
 
 async function finishRotation({ line, options, terminal, signal }: Room): Promise<number> {
