@@ -85,6 +85,9 @@ describe('the checker of the house', () => {
     ['src/control/server.ts', "import { x } from '../store/level-store.js'"],
     ['src/jobs/manager.ts', "import { x } from '../control/server.js'"],
     ['src/http/jobs.ts', "import { x } from '../control/server.js'"],
+    ['src/doctor/mend.ts', "import { x } from '../jobs/directory.js'"],
+    ['src/doctor/mend.ts', "import { x } from '../schedulers/local.js'"],
+    ['src/setup/plan.ts', "import { x } from '../doctor/gather.js'"],
     ['src/attic/old.ts', "import { x } from '../lib/fs.js'"],
   ])('refuses in %s: %s', (path, text) => {
     expect(checkSource({ path, text })).toHaveLength(1)
@@ -98,6 +101,8 @@ describe('the checker of the house', () => {
     ['src/schedulers/index.ts', "export { x } from './local.js'"],
     ['src/jobs/metrics/index.ts', "import { x } from './core.js'\nexport const all = [x]"],
     ['src/setup/plan.ts', "import { x } from '../schedulers/slurm/probe.js'"],
+    ['src/doctor/gather.ts', "import { x } from '../schedulers/slurm/health-probe.js'"],
+    ['src/doctor/gather.ts', "import { x } from '../setup/manifest.js'"],
     ['src/node.ts', "import { x } from './store/level-store.js'"],
     ['src/setup/verify/verify.ts', "import { x } from '../../check/follow-job.js'"],
     ['src/cli/serve.ts', "import { x } from '../node.js'\nconsole.log(x)\nprocess.exitCode = 1"],

@@ -3,6 +3,7 @@ import { addCheckCommand } from './check.js'
 import { addCompletionCommand } from './completion.js'
 import { addConfigCommand } from './config-command.js'
 import { addDepsCommand } from './deps.js'
+import { addDoctorCommand } from './doctor.js'
 import { EXIT } from './exit-codes.js'
 import { addGalaxyCommand } from './galaxy.js'
 import { addJobsCommand } from './jobs.js'
@@ -72,6 +73,7 @@ export function createProgram(serve: (options: ServeArguments) => Promise<number
   addLogsCommand(program, finish)
   addTokenCommand(program, finish)
   addCheckCommand(program, finish)
+  addDoctorCommand(program, finish)
   addUpgradeCommands(program, finish)
   addUninstallCommand(program, finish)
   addGalaxyCommand(program, finish)

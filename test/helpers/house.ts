@@ -15,10 +15,11 @@ const adapters = ['schedulers', 'staging', 'dependencies', 'store']
 
 /** Which rooms a room may import from, besides itself, lib, and the types of the configuration. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  cli: ['node', 'control', 'setup', 'galaxy', 'check', 'config'],
+  cli: ['node', 'control', 'setup', 'galaxy', 'check', 'doctor', 'config'],
   node: ['http', 'control', 'jobs', 'config', ...adapters],
   control: ['jobs'],
   setup: ['config', 'galaxy', 'check'],
+  doctor: ['config', 'setup', 'check'],
   http: ['jobs'],
   jobs: ['schedulers', 'staging', 'dependencies', 'store'],
   galaxy: [],
@@ -33,7 +34,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 
 const configTypes = 'src/config/types.ts'
 
-/** What setup may use of the adapters that it asks about the machine: src/schedulers/…probe….ts. */
+/** What setup and doctor may use of the adapters that they ask about the machine: src/schedulers/…probe….ts. */
 const probe = /^src\/(schedulers|dependencies)\/(.*\/)?[^/]*probe[^/]*\.ts$/
 
 interface Import {
@@ -67,7 +68,7 @@ function isAllowed(from: string, to: string, target: string, typeOnly: boolean):
   if (!allowed) return false
   if (to === 'lib') return true
   if (target === configTypes) return typeOnly && from !== 'lib'
-  if (from === 'setup' && probe.test(target)) return true
+  if (['setup', 'doctor'].includes(from) && probe.test(target)) return true
   return allowed.includes(to)
 }
 

@@ -1,0 +1,153 @@
+import { lstat } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
+import { errnoOf } from '../../lib/errors.js'
+import { listDirectory } from '../../lib/fs.js'
+import { quoteForShell } from '../../lib/shell.js'
+import { planLeftovers } from '../../setup/apply/leftovers.js'
+import { lockNode } from '../../setup/lock.js'
+import { asNodeUser } from '../as-user.js'
+import { defineExamination } from '../define-examination.js'
+import type { DoctorFacts, Finding, Mend } from '../types.js'
+
+/** The server removes what is there at its start, and what it discards within minutes. */
+const TRASH_MS = 3_600_000
+const SOCKET_MS = 60_000
+const CONNECT_MS = 1000
+
+/** What killed runs left behind. */
+export const leftovers = defineExamination({
+  id: 'leftovers',
+  title: 'leftovers',
+  group: 'Jobs',
+  findings: {
+    'setup-leftover': {
+      state: 'warn',
+      meaning: 'a setup or upgrade was killed and left something half made, or set aside',
+      fix: '`magnetar setup --yes` takes it up again; `--fix` only removes what was left',
+    },
+    'trash-left': {
+      state: 'warn',
+      meaning: 'job directories that were discarded more than an hour ago are still not removed',
+      fix: 'a start of the server removes them; `--fix` does it now',
+    },
+    'socket-stale': {
+      state: 'warn',
+      meaning: 'a Unix socket of the server is there, and nothing listens on it: the server was killed',
+      fix: '`rm SOCKET`; `--fix` does it, and so does the next start of the server',
+    },
+  },
+  async examine(facts, signal) {
+    const found = await Promise.all([ofSetup(facts, signal), ofTrash(facts), ofSockets(facts)])
+    const findings = found.flat()
+    return findings.length > 0 ? findings : [{ id: 'leftovers', state: 'ok', message: 'none' }]
+  },
+})
+
+type Id = 'leftovers' | 'setup-leftover' | 'trash-left' | 'socket-stale'
+
+/** By their names these can be nobody else's, and no setup runs now. */
+async function ofSetup(facts: DoctorFacts, signal: AbortSignal): Promise<Finding<Id>[]> {
+  const { paths } = facts
+  if (paths === undefined) return []
+  const found = await planLeftovers(paths, [])
+  if (found.length === 0 || (await isBusy(paths.prefix, signal))) return []
+  const mends = await Promise.all(found.map(({ path }) => removal(path, facts)))
+  return [
+    {
+      id: 'setup-leftover',
+      state: 'warn',
+      message: `a setup that was killed left ${found.map(({ path }) => path).join(', ')}`,
+      fix: {
+        command: `rm -rf ${found.map(({ path }) => quoteForShell(path)).join(' ')}`,
+        ...withMends(mends.flat()),
+      },
+    },
+  ]
+}
+
+async function isBusy(prefix: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await (await lockNode(prefix, signal))()
+    return false
+  } catch {
+    signal.throwIfAborted()
+    return true
+  }
+}
+
+async function ofTrash(facts: DoctorFacts): Promise<Finding<Id>[]> {
+  const found: string[] = []
+  for (const staging of facts.staging) {
+    const trash = join(staging, '.magnetar', 'trash')
+    for (const name of await listDirectory(trash).catch((): string[] => [])) {
+      // What is kept for the next job (jobs/trash.ts).
+      if (name.startsWith('spare-')) continue
+      const path = join(trash, name)
+      const stats = await lstat(path).catch(() => undefined)
+      if (stats && Date.now() - stats.ctimeMs > TRASH_MS) found.push(path)
+    }
+  }
+  if (found.length === 0) return []
+  const mends = await Promise.all(found.map((path) => removal(path, facts)))
+  return [
+    {
+      id: 'trash-left',
+      state: 'warn',
+      message: `${found.length} discarded job director${found.length === 1 ? 'y is' : 'ies are'} not removed yet, in ${dirname(found[0] ?? '')}`,
+      fix: { command: `rm -rf ${found.map(quoteForShell).join(' ')}`, ...withMends(mends.flat()) },
+    },
+  ]
+}
+
+async function ofSockets(facts: DoctorFacts): Promise<Finding<Id>[]> {
+  const { config, paths } = facts
+  const persistence = config?.persistenceDirectory ?? undefined
+  const directories = [...(paths ? [paths.var] : []), ...(persistence === undefined ? [] : [persistence])]
+  const found: string[] = []
+  for (const directory of new Set(directories)) {
+    if (facts.stuck.some((each) => directory.startsWith(each))) continue
+    for (const name of await listDirectory(directory).catch((): string[] => [])) {
+      const path = join(directory, name)
+      const stats = await lstat(path).catch(() => undefined)
+      if (stats?.isSocket() && Date.now() - stats.ctimeMs > SOCKET_MS && (await isRefused(path)))
+        found.push(path)
+    }
+  }
+  if (found.length === 0) return []
+  const mends = await Promise.all(found.map((path) => removal(path, facts)))
+  return [
+    {
+      id: 'socket-stale',
+      state: 'warn',
+      message: `nothing listens on ${found.join(', ')}`,
+      fix: { command: `rm -f ${found.map(quoteForShell).join(' ')}`, ...withMends(mends.flat()) },
+    },
+  ]
+}
+
+function isRefused(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const done = (answer: boolean): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.setTimeout(CONNECT_MS, () => done(false))
+    socket.once('connect', () => done(false))
+    socket.once('error', (error) => done(errnoOf(error) === 'ECONNREFUSED'))
+  })
+}
+
+/** As whoever owns the directory it is in: its user could put a link there. Of others nothing is removed. */
+async function removal(path: string, facts: DoctorFacts): Promise<Mend[]> {
+  const parent = await lstat(dirname(path)).catch(() => undefined)
+  const argv = ['rm', '-rf', '--', path]
+  const isRoots = parent?.uid === 0 && facts.account.isRoot
+  const as = isRoots ? argv : parent?.uid === facts.user?.uid ? asNodeUser(facts, argv) : undefined
+  return as ? [{ title: `remove ${path}`, argv: as }] : []
+}
+
+function withMends(mends: readonly Mend[]): { mends?: readonly Mend[] } {
+  return mends.length > 0 ? { mends } : {}
+}
