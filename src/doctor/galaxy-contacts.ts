@@ -17,7 +17,7 @@ export interface GalaxyContact {
   readonly origin: string
   /** Told by the admin now; else by a job. */
   readonly isGiven: boolean
-  readonly problem: { readonly message: string; readonly fix: string } | undefined
+  readonly problem: { readonly message: string; readonly isTls: boolean } | undefined
   /** Its clock less ours, ms, of whole seconds; undefined: its answer has no date. */
   readonly clockOffMs: number | undefined
 }
@@ -84,10 +84,9 @@ export async function contactGalaxy(
     return { origin, isGiven, problem: undefined, clockOffMs }
   } catch (error) {
     signal.throwIfAborted()
-    const problem =
-      error instanceof CheckProblem
-        ? { message: error.advice.message, fix: error.advice.fix }
-        : { message: messageOf(error), fix: 'See what the server itself says in its log.' }
+    const isTls = error instanceof CheckProblem && error.kind === 'tls'
+    const message = error instanceof CheckProblem ? error.advice.message : messageOf(error)
+    const problem = { message, isTls }
     return { origin, isGiven, problem, clockOffMs: undefined }
   }
 }

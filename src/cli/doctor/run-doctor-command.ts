@@ -14,6 +14,7 @@ import { createPalette, SIGNS } from '../palette.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 import { createOutput } from '../setup/output.js'
+import { nameProgram, programName } from './program-name.js'
 import { createDoctorLines, summarize } from './render.js'
 
 interface Mended {
@@ -36,7 +37,7 @@ export async function runDoctorCommand(line: DoctorLine, terminal: Terminal): Pr
     const examine = (isShown: boolean): Promise<DoctorRun> =>
       examineNode(line, configDirectory, terminal, signal, isShown)
     const first = await examine(!line.json)
-    const fixCommand = `magnetar doctor${line.config === undefined ? '' : ` --config ${quoteForShell(line.config)}`} --fix`
+    const fixCommand = `${await programName(terminal.env)} doctor${line.config === undefined ? '' : ` --config ${quoteForShell(line.config)}`} --fix`
     if (show) say(stdout, summarize(first, fixCommand))
     if (!line.fix) return finish(line, configDirectory, first, [], terminal)
     const mended = await mend(line, first, terminal, signal)
@@ -66,10 +67,12 @@ async function examineNode(
   const { env, stdout } = terminal
   const { galaxyUrl, job: sendsJob, quiet } = line
   const facts = await gatherDoctorFacts({ configDirectory, env, galaxyUrl, sendsJob, signal })
+  const program = await programName(env)
   const lines = createDoctorLines(stdout, env, quiet)
-  return runDoctor(EXAMINATIONS, facts, signal, (result) => {
-    if (isShown) lines.add(result)
+  const run = await runDoctor(EXAMINATIONS, facts, signal, (result) => {
+    if (isShown) lines.add(nameProgram(result, program))
   })
+  return { ...run, results: run.results.map((result) => nameProgram(result, program)) }
 }
 
 /** Shows, asks, mends. undefined: nothing was to be done, or not wanted. */

@@ -13,6 +13,8 @@ export interface CondaHealth {
   readonly prefix: string
   readonly exec: string
   readonly autoInit: boolean
+  /** The resolver itself says so, which goes before conda_auto_init of app.yml. */
+  readonly isAutoInitItsOwn: boolean
   /** `missing`: no such program; `broken`: it does not run. */
   readonly state: 'works' | 'missing' | 'broken'
   /** Its version, or why it does not run. */
@@ -49,7 +51,15 @@ export async function examineConda(
   const settings = readSettings(spec, { baseDirectory: config.baseDirectory, nodeOption, cwd, env })
   const { prefix, autoInit } = settings
   const exec = await findExec(settings.exec, prefix, env)
-  return { prefix, exec, autoInit, ...(await tryExec(exec, options)), halfMade: await findHalfMade(prefix) }
+  const isAutoInitItsOwn = Object.hasOwn(spec.options, 'auto_init')
+  return {
+    prefix,
+    exec,
+    autoInit,
+    isAutoInitItsOwn,
+    ...(await tryExec(exec, options)),
+    halfMade: await findHalfMade(prefix),
+  }
 }
 
 async function findExec(exec: string, prefix: string, env: NodeJS.ProcessEnv): Promise<string> {

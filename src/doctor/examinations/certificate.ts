@@ -27,7 +27,9 @@ export const certificate = defineExamination({
     'certificate-ends': { state: 'warn', meaning: 'it ends within two weeks', fix: 'the same' },
   },
   async examine({ config }) {
-    const file = config?.server.sslPem
+    if (!config)
+      return [{ id: 'certificate', state: 'left-out', message: 'the configuration has to be right first' }]
+    const file = config.server.sslPem
     if (file === undefined) return [{ id: 'certificate', state: 'left-out', message: 'none: plain HTTP' }]
     try {
       return [judge(file, await readFile(file, 'utf8'), Date.now())]

@@ -1,3 +1,4 @@
+import type { DependenciesConfig } from '../../config/types.js'
 import { examineConda } from '../../dependencies/conda/probe.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { asNodeUser } from '../as-user.js'
@@ -36,7 +37,7 @@ export const conda = defineExamination({
     const as = (argv: readonly string[]): readonly string[] | undefined => asNodeUser(facts, argv)
     const found = await examineConda(config.dependencies, { cwd: configDirectory, env, as, signal })
     if (found === undefined) return [{ id: 'conda', state: 'left-out', message: 'not used' }]
-    const { state, exec, detail, autoInit, prefix, halfMade } = found
+    const { state, exec, detail, autoInit, prefix, halfMade, isAutoInitItsOwn } = found
     const at = quoteForShell(configDirectory)
     const findings: Finding<Id>[] = []
     if (state === 'missing' && !autoInit)
@@ -46,7 +47,9 @@ export const conda = defineExamination({
         message: `${detail}, and it may not be installed (conda_auto_init is false)`,
         fix: {
           text: 'Let the first job that needs it install it (then restart the server), or install Conda there yourself:',
-          command: `magnetar config set conda_auto_init true --config ${at}`,
+          command: isAutoInitItsOwn
+            ? allowInResolver(config.dependencies)
+            : `magnetar config set conda_auto_init true --config ${at}`,
         },
       })
     if (state === 'broken')
@@ -94,3 +97,10 @@ export const conda = defineExamination({
 })
 
 type Id = 'conda' | 'conda-missing' | 'conda-broken' | 'environment-half-made'
+
+/** The line of the resolver file; XML, as setup and Galaxy write it. */
+function allowInResolver(dependencies: DependenciesConfig | undefined): string {
+  const place = dependencies?.resolvers.find(({ type }) => type === 'conda')?.place ?? ''
+  const [, file = place, line = ''] = /^(.*):(\d+)$/.exec(place) ?? []
+  return `sed -i '${line}s/auto_init="[^"]*"/auto_init="true"/' ${quoteForShell(file)}`
+}

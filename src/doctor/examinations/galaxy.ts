@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../lib/shell.js'
 import { defineExamination } from '../define-examination.js'
 
 /** The Galaxy servers that files travel to and from. */
@@ -14,7 +15,7 @@ export const galaxy = defineExamination({
       fix: 'what the message says; `galaxy_infrastructure_url` of Galaxy must be an address that the node reaches',
     },
   },
-  async examine({ galaxy: contacts, env }) {
+  async examine({ galaxy: contacts, env, configDirectory }) {
     if (Object.keys(env).some((name) => /^(https?|all)_proxy$/i.test(name) && env[name]))
       return [{ id: 'galaxy', state: 'left-out', message: 'left out: a proxy stands between' }]
     const found = await contacts()
@@ -29,7 +30,17 @@ export const galaxy = defineExamination({
       id: 'galaxy-unreachable',
       state: 'fail',
       message: `${origin}: ${problem?.message ?? ''}`,
-      fix: { text: `${problem?.fix ?? ''} What the node gets:`, command: `curl -sSI ${origin}` },
+      fix: problem?.isTls
+        ? {
+            text: TLS,
+            command: `magnetar config set transfer_ca_file FILE --config ${quoteForShell(configDirectory)}`,
+          }
+        : { text: REACH, command: `curl -sSI ${origin}` },
     }))
   },
 })
+
+const REACH =
+  'Let this machine reach it (name, route, firewall), or give Galaxy a galaxy_infrastructure_url that it reaches. To try it:'
+const TLS =
+  'Where a private authority signed it, name its certificate, then restart the server; else Galaxy needs a new one:'

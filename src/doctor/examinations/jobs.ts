@@ -45,11 +45,14 @@ export const jobs = defineExamination({
     const findings = judgeJobs(found, facts, Date.now())
     if (findings.length > 0) return findings
     const count = found.filter(({ isJob }) => isJob).length
-    return [
-      { id: 'jobs', state: 'ok', message: count === 1 ? '1 job directory' : `${count} job directories` },
-    ]
+    return [{ id: 'jobs', state: 'ok', message: countOf(count) }]
   },
 })
+
+function countOf(directories: number): string {
+  if (directories === 0) return 'none'
+  return directories === 1 ? 'one' : String(directories)
+}
 
 type Id = 'jobs' | 'job-directory-foreign' | 'pid-stale' | 'job-directories-old'
 

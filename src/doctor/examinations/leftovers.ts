@@ -1,6 +1,6 @@
 import { lstat } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../../lib/errors.js'
 import { listDirectory } from '../../lib/fs.js'
 import { quoteForShell } from '../../lib/shell.js'
@@ -52,18 +52,33 @@ async function ofSetup(facts: DoctorFacts, signal: AbortSignal): Promise<Finding
   if (paths === undefined) return []
   const found = await planLeftovers(paths, [])
   if (found.length === 0 || (await isBusy(paths.prefix, signal))) return []
-  const mends = await Promise.all(found.map(({ path }) => removal(path, facts)))
+  const mends = await Promise.all(
+    found.map(async ({ path }) => ((await isNeeded(path)) ? [] : removal(path, facts))),
+  )
   return [
     {
       id: 'setup-leftover',
       state: 'warn',
       message: `a setup that was killed left ${found.map(({ path }) => path).join(', ')}`,
       fix: {
-        command: `rm -rf ${found.map(({ path }) => quoteForShell(path)).join(' ')}`,
+        text: 'A setup takes it up again, and removes what is left:',
+        command: `magnetar setup --yes --prefix ${quoteForShell(paths.prefix)}`,
         ...withMends(mends.flat()),
       },
     },
   ]
+}
+
+/** What was set aside and not replaced is the only copy; setup makes it anew. */
+async function isNeeded(path: string): Promise<boolean> {
+  const name = /^\.(.+)\.magnetar-old$/.exec(basename(path))?.[1]
+  return (
+    name !== undefined &&
+    (await lstat(join(dirname(path), name)).then(
+      () => false,
+      () => true,
+    ))
+  )
 }
 
 async function isBusy(prefix: string, signal: AbortSignal): Promise<boolean> {

@@ -2,6 +2,7 @@ import { type RoundTrip, sendTinyJob } from '../../schedulers/slurm/job-probe.js
 import { asNodeUser, notTheUser } from '../as-user.js'
 import { defineExamination } from '../define-examination.js'
 import type { Finding } from '../types.js'
+import { judgeManager } from './partitions.js'
 
 /** How long a job may wait for its turn; a busy cluster is no defect. */
 const WAIT_MS = 10_000
@@ -50,10 +51,13 @@ export const slurmJob = defineExamination({
     ]
     if (!facts.usesSlurm) return left('not used')
     if (!facts.sendsJob) return left('left out (--no-job)')
-    const { missing, munge, controller } = await facts.slurm()
+    const { missing, munge, controller, partitions } = await facts.slurm()
     if (missing.length > 0 || munge || !controller.up) return left('Slurm does not answer')
     const [manager] = facts.slurmManagers
     if (manager === undefined) return left('the configuration has to be right first')
+    const place = { configDirectory: facts.configDirectory, isOnly: true }
+    if (judgeManager(manager, partitions ?? [], place).some(({ state }) => state === 'fail'))
+      return left('the partition has to be right first')
     if (asNodeUser(facts, []) === undefined) return left(notTheUser(facts))
     const found = await sendTinyJob({
       manager,
