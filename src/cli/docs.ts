@@ -1,16 +1,20 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { renderErrorsPage, renderOptionsPage } from '../config/render-docs.js'
+import { withFindingsTable } from '../doctor/render-findings.js'
 import { renderSetupOptionsPage } from '../setup/answers/render-options.js'
 
 /** `npm run docs`: writes the pages that are made from tables. Run from the checkout, after the build. */
 async function writePages(): Promise<void> {
   const directory = new URL('../../docs/', import.meta.url)
   await mkdir(directory, { recursive: true })
+  const doctor = await readFile(new URL('doctor.md', directory), 'utf8')
   for (const [name, page] of [
     ['options.md', renderOptionsPage()],
     ['errors.md', renderErrorsPage()],
     ['setup-options.md', renderSetupOptionsPage()],
+    // Only its table is made.
+    ['doctor.md', withFindingsTable(doctor)],
   ] as const) {
     const file = fileURLToPath(new URL(name, directory))
     await writeFile(file, page)

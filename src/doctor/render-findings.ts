@@ -19,3 +19,13 @@ export function renderFindingsTable(): string {
     ...rows,
   ].join('\n')
 }
+
+const BEGIN = '<!-- Made from the examinations: npm run build && npm run docs -->'
+const END = '<!-- end -->'
+
+/** The page with the table as it is now between its marks. */
+export function withFindingsTable(page: string): string {
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)]
+  if (from < 0 || to < from) return page
+  return `${page.slice(0, from + BEGIN.length)}\n\n${renderFindingsTable()}\n\n${page.slice(to)}`
+}

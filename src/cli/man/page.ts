@@ -8,7 +8,7 @@ import { entry, escapeRoff, example, paragraph, section, subsection } from './ro
 /** What each exit code says; the same words in the help and in the docs. */
 export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: 'done, or nothing to do; for setup --check: all is as wanted',
-  failed: 'failed; the message says what was undone and what is left',
+  failed: 'failed; the message says what was undone and what is left; doctor: something is wrong',
   usage: 'the command line or the answers are wrong or not complete; nothing was changed',
   drift: 'setup --check: something is not as wanted; setup: done, but a conflict was left alone',
   notPermitted: 'this user may not do it',
@@ -78,6 +78,7 @@ const EXAMPLES = [
     'Whether a node works, from any machine:',
     'magnetar check https://node.example.org:8913 --token-file FILE',
   ],
+  ['What is wrong with the node of this machine, and mending what is safe:', 'magnetar doctor --fix'],
   [
     'On the Galaxy server, send the jobs of a tool to a node:',
     'magnetar galaxy connect --job-conf job_conf.yml --url https://node:8913/ --token-file token --tool multi',

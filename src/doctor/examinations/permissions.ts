@@ -66,7 +66,12 @@ export const permissions = defineExamination({
         words[at] === 'ok' ? [] : explain(directory, words[at] === 'none', user, facts),
       ),
     )
-    const problems = found.flat()
+    // One directory that is closed above several of them is one finding.
+    const seen = new Set<string>()
+    const problems = found.flat().filter(({ id, fix }) => {
+      const key = `${id} ${fix?.command}`
+      return !seen.has(key) && seen.add(key)
+    })
     if (problems.length > 0) return problems
     const message = `${user.name} can use ${count(directories.length)}`
     return [{ id: 'permissions', state: 'ok', message }]

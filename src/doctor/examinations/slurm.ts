@@ -67,7 +67,8 @@ function judge(
       message: munge.installed ? `munge does not work here: ${munge.why}` : 'munge is not installed',
       fix: { command: munge.installed ? service('munge') : 'apt install munge' },
     })
-  if (!controller.up) {
+  // Without munge nobody is answered, and the controller need not be down.
+  if (!controller.up && !munge) {
     const isHere = controller.host !== undefined && controller.host === hostname().split('.')[0]
     const where = controller.host === undefined || isHere ? '' : `On ${controller.host}: `
     findings.push({

@@ -107,7 +107,10 @@ async function askMunge(
   if (type !== undefined && type !== 'auth/munge') return undefined
   const answer = await run('munge', ['-n', ...(socket === undefined ? [] : ['-S', socket])])
   if (answer.ok) return undefined
-  return { why: answer.why.replace(/^munge: (Error: )?/, ''), installed: !/not installed/.test(answer.why) }
+  return {
+    why: answer.why.replace(/^munge: (Error: )?/, '').replaceAll('\\"', '"'),
+    installed: !/not installed/.test(answer.why),
+  }
 }
 
 async function readConf(env: NodeJS.ProcessEnv): Promise<string> {
