@@ -40,6 +40,8 @@ export const conda = defineExamination({
     const { state, exec, detail, autoInit, prefix, halfMade, isAutoInitItsOwn } = found
     const at = quoteForShell(configDirectory)
     const findings: Finding<Id>[] = []
+    if (state === 'missing' && !autoInit && !isWanted(config.dependencies))
+      return [{ id: 'conda', state: 'left-out', message: 'not there, and nothing asks for it' }]
     if (state === 'missing' && !autoInit)
       findings.push({
         id: 'conda-missing',
@@ -97,6 +99,15 @@ export const conda = defineExamination({
 })
 
 type Id = 'conda' | 'conda-missing' | 'conda-broken' | 'environment-half-made'
+
+/** Without a list of resolvers Conda is one of them anyway, as in Galaxy: that alone does not mean that anybody wants it. */
+function isWanted(dependencies: DependenciesConfig | undefined): boolean {
+  if (dependencies === undefined) return false
+  const { resolvers, options } = dependencies
+  const isWritten = resolvers.some(({ type, place }) => type === 'conda' && place !== 'defaults')
+  const { conda_prefix: prefix, conda_exec: exec, conda_auto_install: install } = options
+  return isWritten || Boolean(prefix) || Boolean(exec) || String(install).toLowerCase() === 'true'
+}
 
 /** The line of the resolver file; XML, as setup and Galaxy write it. */
 function allowInResolver(dependencies: DependenciesConfig | undefined): string {
