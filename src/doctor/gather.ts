@@ -159,13 +159,14 @@ async function readSetup(configDirectory: string): Promise<Setup> {
 
 function directoriesOf(config: NodeConfig | undefined, paths: NodePaths | undefined): NodeDirectory[] {
   const found: NodeDirectory[] = []
-  const add = (path: string | undefined | null, what: string): void => {
-    if (path && !found.some((each) => each.path === path)) found.push({ path, what })
+  const add = (path: string | undefined | null, what: string, file?: string): void => {
+    if (path && !found.some((each) => each.path === path))
+      found.push({ path, what, ...(file === undefined ? {} : { file }) })
   }
   if (config) {
     for (const { stagingDirectory } of config.managers) add(stagingDirectory, JOBS)
     add(config.persistenceDirectory, 'records of jobs')
-    add(config.logging.file && dirname(config.logging.file), 'log')
+    add(config.logging.file && dirname(config.logging.file), 'log', config.logging.file)
     add(config.fileCacheDirectory, 'file cache')
     if (config.dependencies?.resolvers.some(({ type }) => type === 'conda'))
       add(config.dependencies.baseDirectory, 'tool dependencies')

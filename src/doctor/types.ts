@@ -66,6 +66,8 @@ export interface NodeDirectory {
   readonly path: string
   /** "job directories" */
   readonly what: string
+  /** The one file in it that is written; where that is there and can be, the directory need not. */
+  readonly file?: string
 }
 
 /** Where the server listens by its configuration. */

@@ -114,7 +114,8 @@ describe('magnetar doctor on a node of one user', () => {
 describe('magnetar doctor and a Conda that is not there', () => {
   it('is silent where nobody asked for one, and names it where packages are to be installed', async () => {
     directory = await tempDirectory()
-    await writeNodeConfig({ directory, app: { conda_auto_install: true } }, await freePort())
+    await writeNodeConfig({ directory }, await freePort())
+    writeFileSync(join(directory, 'app.yml'), 'conda_auto_init: false\nconda_auto_install: true\n')
     const found = await wrong([])
     expect(found.map(({ id }) => id)).toEqual(['port-closed', 'conda-missing'])
     const { exitCode } = await runCommand(process.execPath, [

@@ -33,7 +33,7 @@ export const permissions = defineExamination({
     'directory-unusable': {
       state: 'fail',
       meaning: 'the mode of a directory, or of one above it, keeps the server out',
-      fix: '`chmod u+rwx DIRECTORY` (`--fix` does it where the directory is its own), or `chmod o+x` above it',
+      fix: '`chmod u+rwx DIRECTORY` (`--fix` does it where the directory is its own), or `chmod a+x` above it',
     },
     'directory-read-only': {
       state: 'fail',
@@ -84,11 +84,12 @@ function count(directories: number): string {
 
 /** Looks as whoever we are, root often, at why its user cannot use a directory. */
 async function explain(
-  { path, what }: NodeDirectory,
+  { path, what, file }: NodeDirectory,
   isUnseen: boolean,
   user: NodeUser,
   facts: DoctorFacts,
 ): Promise<Finding<Id>[]> {
+  if (file !== undefined && (await test('-w', file, facts))) return []
   const found = await stat(path).catch(() => undefined)
   const name = quoteForShell(path)
   const owner = `${quoteForShell(user.name)}:${user.gid}`
@@ -115,7 +116,8 @@ async function explain(
   const closed = isUnseen ? await firstClosed(path, user, facts) : undefined
   if (closed !== undefined)
     return problem('directory-unusable', `${user.name} may not enter ${closed}, which ${path} is in`, {
-      command: `chmod o+x ${quoteForShell(closed)}`,
+      // Also for its group: whoever is in that is not one of the others.
+      command: `chmod a+x ${quoteForShell(closed)}`,
     })
   const errno = await access(path, constants.W_OK).then(() => undefined, errnoOf)
   if (errno === 'EROFS')
