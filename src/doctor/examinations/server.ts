@@ -111,7 +111,7 @@ async function examineService(
         message: `${name} is stopped`,
         fix: { command: control.commandFor('start') },
       }
-    const last = (await control.lastLogLines(signal)).at(-1)
+    const last = tellingLine(await control.lastLogLines(signal))
     return {
       id: 'service-failed',
       state: 'fail',
@@ -124,6 +124,11 @@ async function examineService(
     if (!account.isRoot) return undefined
     return { id: 'service-unknown', state: 'fail', message: messageOf(error), fix: { command: setup } }
   }
+}
+
+/** The last line that sounds like a reason; after a crash Node's own version stands behind it. */
+function tellingLine(lines: readonly string[]): string | undefined {
+  return lines.findLast((line) => /error|magnetar:|cannot/i.test(line)) ?? lines.at(-1)
 }
 
 interface Open {
@@ -159,7 +164,7 @@ async function portClosed(
   const serve = `magnetar serve --config ${quoteForShell(configDirectory)}`
   const asUser =
     account.isRoot && user && user.uid !== 0 ? `runuser -u ${quoteForShell(user.name)} -- ${serve}` : serve
-  const last = control === undefined ? undefined : (await control.lastLogLines(signal)).at(-1)
+  const last = control === undefined ? undefined : tellingLine(await control.lastLogLines(signal))
   return {
     id: 'port-closed',
     state: 'fail',
