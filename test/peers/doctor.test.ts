@@ -55,7 +55,7 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
     // A server that was started again needs a moment to listen.
     await waitFor(async () => (await wrong('--no-job')).length === 0, {
       what: `node without ${id}`,
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     })
   }
   const restart = 'supervisorctl -c /etc/supervisor/supervisord.conf restart pulsar'
@@ -177,7 +177,7 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
     await must(`/srv/pulsar/bin/magnetar config unset manager.native_specification && ${restart}`)
     await waitFor(async () => (await wrong()).length === 0, {
       what: 'node whose jobs run',
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     })
   })
 
@@ -211,7 +211,10 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
     expect(before).toMatch(/auto_init="[Tt]rue"/)
     writeFileSync(file(resolvers), before.replace(/auto_init="[Tt]rue"/, 'auto_init="false"'))
     await must(restart)
-    await waitFor(async () => (await wrong()).every(({ id }) => id === 'conda-missing'), { what: 'server' })
+    await waitFor(async () => (await wrong()).every(({ id }) => id === 'conda-missing'), {
+      what: 'server',
+      timeoutMs: 60_000,
+    })
     await mendByTyping(
       'conda-missing',
       /there is no .*_conda\/bin\/conda, and it may not be installed/,
