@@ -1,4 +1,5 @@
 import http from 'node:http'
+import type { Expired } from '../jobs/expire.js'
 import { ERRORS, type ErrorCode, errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
 import { type ControlPlace, shortName } from './socket-path.js'
 import type { JobDetails, JobFilter, JobList, JobSummary, NodeStatus } from './types.js'
@@ -13,10 +14,17 @@ export interface ControlClient {
   jobs(filter: JobFilter): Promise<JobList>
   job(id: string, manager?: string): Promise<JobDetails>
   act(action: JobAction, id: string, manager?: string): Promise<void>
-  /** The jobs that expire; without `plan` they are removed. */
-  expire(olderThanMs: number, plan: boolean): Promise<{ jobs: JobSummary[]; removed: number }>
+  /** With `plan`: the jobs that expire. Without: removes them. */
+  expire(olderThanMs: number, plan: boolean): Promise<ExpireAnswer>
   /** Has the server read its private tokens again; resolves with how many it takes now. */
   reloadTokens(): Promise<{ tokens: number }>
+}
+
+export interface ExpireAnswer {
+  readonly jobs: readonly JobSummary[]
+  readonly removed: number
+  /** Not removed, and why. */
+  readonly kept: Expired['kept']
 }
 
 export type JobAction = 'cancel' | 'clean' | 'retry-stage-out'

@@ -5,7 +5,7 @@ import type { RunningManager } from '../jobs/manager.js'
 import { retryStageOut } from '../jobs/retry-stage-out.js'
 import { describeTransfers } from '../jobs/transfers.js'
 import { MagnetarError, messageOf } from '../lib/errors.js'
-import type { JobAction } from './client.js'
+import type { ExpireAnswer, JobAction } from './client.js'
 import { createOverview, type JobSource, readDisks } from './overview.js'
 import type { JobFilter, JobList, ManagerStatus, NodeStatus } from './types.js'
 
@@ -26,7 +26,7 @@ export interface NodeControl {
   jobs(filter: JobFilter): Promise<JobList>
   job(id: string, manager: string | undefined): Promise<JobDetails>
   act(action: JobAction, id: string, manager: string | undefined): Promise<void>
-  expire(olderThanMs: number, plan: boolean): Promise<{ jobs: JobSummary[]; removed: number }>
+  expire(olderThanMs: number, plan: boolean): Promise<ExpireAnswer>
   reloadTokens(): Promise<{ tokens: number }>
 }
 
@@ -101,12 +101,17 @@ export function createNodeControl(node: ControlledNode): NodeControl {
     },
     async expire(olderThanMs, plan) {
       const jobs: JobSummary[] = []
+      const kept: ExpireAnswer['kept'][number][] = []
       let removed = 0
       for (const each of node.managers) {
-        jobs.push(...(await findExpired(each, olderThanMs)))
-        if (!plan) removed += await removeExpired(each, olderThanMs)
+        if (plan) jobs.push(...(await findExpired(each, olderThanMs)))
+        else {
+          const done = await removeExpired(each, olderThanMs)
+          removed += done.removed
+          kept.push(...done.kept)
+        }
       }
-      return { jobs, removed }
+      return { jobs, removed, kept }
     },
     reloadTokens: async () => ({ tokens: await node.reloadTokens() }),
   }

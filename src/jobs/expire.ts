@@ -1,7 +1,9 @@
 import { messageOf } from '../lib/errors.js'
 import type { Logger } from '../lib/log.js'
+import { cleanJob } from './clean.js'
 import { type JobSummary, readEnded, summarize } from './describe.js'
 import type { RunningManager } from './manager.js'
+import { endedKey, type JobRecord } from './record.js'
 
 const HOUR_MS = 3_600_000
 const FIRST_MS = 60_000
@@ -15,26 +17,51 @@ export async function findExpired(
   const found: JobSummary[] = []
   for await (const record of readEnded(context.store, context.config.name)) {
     const summary = summarize(context.config.name, record)
-    if (summary.sinceMs < nowMs - olderThanMs) found.push(summary)
+    if (isExpired(summary, olderThanMs, nowMs)) found.push(summary)
   }
   return found.sort((a, b) => a.sinceMs - b.sinceMs)
 }
 
+/** What became of the jobs that were to expire. */
+export interface Expired {
+  readonly removed: number
+  /** Still there, with the reason in words. */
+  readonly kept: readonly { readonly id: string; readonly why: string }[]
+}
+
 /**
- * Removes the directories and records of expired jobs. A job that was delivered again or submitted anew meanwhile stays.
- * @returns how many went; none of a manager with `debug`, which removes nothing
+ * Removes the directories and records of expired jobs. Whether a job still is one is asked under its lock: one that is delivered again
+ * or was submitted anew meanwhile stays, and whoever asks for that later finds no such job.
  */
-export async function removeExpired(running: RunningManager, olderThanMs: number): Promise<number> {
-  const { context, manager } = running
-  if (context.config.debug) return 0
+export async function removeExpired(
+  running: RunningManager,
+  olderThanMs: number,
+  nowMs = Date.now(),
+): Promise<Expired> {
+  const { context } = running
+  const { name, debug } = context.config
+  const kept: { id: string; why: string }[] = []
   let removed = 0
-  for (const { id } of await findExpired(running, olderThanMs)) {
+  for (const { id } of await findExpired(running, olderThanMs, nowMs)) {
     if (context.signal.aborted) break
-    if (context.jobs.has(id)) continue
-    await manager.clean(id)
-    removed++
+    await context.lock.run(id, async () => {
+      const record = await context.store.get<JobRecord>(endedKey(name, id))
+      if (debug) kept.push({ id, why: `manager ${name} has "debug": nothing is removed` })
+      else if (context.jobs.has(id)) kept.push({ id, why: 'it is not over any more' })
+      else if (!record) kept.push({ id, why: 'somebody else has removed it' })
+      else if (!isExpired(summarize(name, record), olderThanMs, nowMs))
+        kept.push({ id, why: 'it has only just ended again' })
+      else {
+        await cleanJob(context, id)
+        removed++
+      }
+    })
   }
-  return removed
+  return { removed, kept }
+}
+
+function isExpired({ sinceMs }: JobSummary, olderThanMs: number, nowMs: number): boolean {
+  return sinceMs < nowMs - olderThanMs
 }
 
 /** Has the server itself remove what expires, every hour; returns how to stop that. */
@@ -47,7 +74,7 @@ export function startExpiry(
   const turn = async (): Promise<void> => {
     for (const each of managers) {
       try {
-        const removed = await removeExpired(each, olderThanMs)
+        const { removed } = await removeExpired(each, olderThanMs)
         if (removed > 0) log.info(`${removed} jobs of ${each.manager.name} removed that nobody had collected`)
       } catch (error) {
         log.warn(`cannot remove jobs that nobody collected: ${messageOf(error)}`)

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { MagnetarError } from '../lib/errors.js'
 import { pause } from '../lib/timing.js'
-import type { StoreChange } from '../store/store.js'
 import { cancelJob } from './cancel.js'
+import { cleanJob } from './clean.js'
 import { disk } from './disk/disk.js'
 import { finalDocument, setupDocument, unfinishedDocument } from './documents.js'
 import { downloadSource, uploadTarget } from './file-types.js'
-import { directoryOf, type ManagerContext, recordOf } from './job.js'
+import { directoryOf, type ManagerContext } from './job.js'
 import { checkJobId } from './job-id.js'
 import type { LaunchQueue } from './launch-queue.js'
-import { activeKey, endedKey, type JobRecord } from './record.js'
+import { endedKey, type JobRecord } from './record.js'
 import type { StagingWork } from './staging-work.js'
 import { recordSubmit } from './submit.js'
 import { isDone } from './transitions.js'
@@ -89,22 +89,4 @@ async function untilGone(context: ManagerContext, jobId: string): Promise<void> 
     }
     await pause(STOP_CHECK_MS, context.signal)
   }
-}
-
-/** Stops the job when it is still alive, then removes its directory, if that is ours, and its record. */
-async function cleanJob(context: ManagerContext, jobId: string): Promise<void> {
-  const { name, debug } = context.config
-  if (debug) return
-  await cancelJob(context, jobId)
-  await context.trash.discard(directoryOf(context, jobId).path)
-  context.recentlyEnded.delete(jobId)
-  context.recentlySeen.delete(jobId)
-  const changes: StoreChange[] = [{ type: 'del', key: endedKey(name, jobId) }]
-  const job = context.jobs.get(jobId)
-  if (job) {
-    job.cleaned = true
-    changes.push({ type: 'put', key: activeKey(name, jobId), value: recordOf(job) })
-  }
-  await context.store.write(changes, { lazy: true })
-  context.log.debug({ job: jobId }, 'cleaned')
 }

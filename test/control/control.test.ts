@@ -7,9 +7,10 @@ import { type ControlClient, connectControl } from '../../src/control/client.js'
 import { createNodeControl } from '../../src/control/node-control.js'
 import { listenForControl } from '../../src/control/server.js'
 import { type ControlPlace, controlPlace } from '../../src/control/socket-path.js'
-import { startExpiry } from '../../src/jobs/expire.js'
+import { removeExpired, startExpiry } from '../../src/jobs/expire.js'
 import type { RunningManager } from '../../src/jobs/manager.js'
 import { endedKey, type JobRecord } from '../../src/jobs/record.js'
+import { retryStageOut } from '../../src/jobs/retry-stage-out.js'
 import { silentLogger } from '../../src/lib/log.js'
 import { createHttpClient } from '../../src/staging/node-http-client.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
@@ -210,7 +211,7 @@ describe('jobs over the control socket', () => {
     await submit('1')
     expect(await client.expire(7 * DAY_MS, true)).toMatchObject({ jobs: [{ id: 'old' }], removed: 0 })
     expect((await client.jobs({ ended: 9 })).jobs).toHaveLength(3)
-    expect(await client.expire(7 * DAY_MS, false)).toMatchObject({ removed: 1 })
+    expect(await client.expire(7 * DAY_MS, false)).toEqual({ jobs: [], removed: 1, kept: [] })
     expect((await store.get(endedKey('_default_', 'old'))) === undefined).toBe(true)
     expect((await store.get(endedKey('_default_', 'new'))) === undefined).toBe(false)
     expect(running.context.jobs.has('1')).toBe(true)
@@ -268,6 +269,52 @@ describe('retry-stage-out', () => {
     ])
     expect(job.reason).toBeUndefined()
     expect(await running.manager.status('1')).toMatchObject({ status: 'complete', stderr: '' })
+  })
+
+  it('and the expiry of the same job at the same time: the first wins, the other says so', async () => {
+    const galaxy = await startJobFilesServer()
+    onTestFinished(() => galaxy.close())
+    galaxy.plan = () => ({ kind: 'status', status: 404, late: true })
+    for (const id of ['1', '2']) {
+      await submit(id, staging(galaxy.endpoint))
+      writeFileSync(path.join(root, 'jobs', id, 'outputs', 'out'), 'result')
+      end(id)
+      await untilStatus(running, id, 'failed')
+    }
+    galaxy.plan = () => undefined
+    const { lock } = running.context
+    const asked = vi.spyOn(lock, 'run')
+    /** Has both wait for the job, one before the other. */
+    const race = async <A, B>(id: string, first: () => Promise<A>, second: () => Promise<B>) => {
+      let go = (): void => {}
+      asked.mockClear()
+      const held = lock.run(id, () => new Promise<void>((resolve) => (go = resolve)))
+      const waiting = (): number => asked.mock.calls.filter(([key]) => key === id).length
+      const one = first()
+      await waitFor(() => waiting() === 2, { what: 'first' })
+      const two = second()
+      await waitFor(() => waiting() === 3, { what: 'second' })
+      go()
+      return { held: await held, ends: await Promise.allSettled([one, two]) }
+    }
+    const retry = (id: string) => () => retryStageOut(running.context, id)
+    const expire = () => removeExpired(running, DAY_MS, Date.now() + 2 * DAY_MS)
+
+    const { ends: retried } = await race('1', retry('1'), expire)
+    expect(retried).toMatchObject([
+      { status: 'fulfilled' },
+      { value: { removed: 1, kept: [{ id: '1', why: 'it is not over any more' }] } },
+    ])
+    await untilStatus(running, '1', 'complete')
+    expect([...galaxy.uploads.keys()]).toEqual(['/galaxy/out'])
+
+    await submit('3', staging(galaxy.endpoint))
+    galaxy.plan = () => ({ kind: 'status', status: 404, late: true })
+    writeFileSync(path.join(root, 'jobs', '3', 'outputs', 'out'), 'result')
+    end('3')
+    await untilStatus(running, '3', 'failed')
+    const { ends: expired } = await race('3', expire, retry('3'))
+    expect(expired).toMatchObject([{ value: { removed: 2, kept: [] } }, { reason: { code: 'JOB_UNKNOWN' } }])
   })
 
   it('refuses what has nothing to be delivered, and changes nothing', async () => {

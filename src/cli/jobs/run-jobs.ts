@@ -1,5 +1,5 @@
 import { findNearest } from '../../config/nearest.js'
-import type { JobAction } from '../../control/client.js'
+import type { ExpireAnswer, JobAction } from '../../control/client.js'
 import type { JobFilter, JobStatus } from '../../control/types.js'
 import { MagnetarError } from '../../lib/errors.js'
 import type { Terminal } from '../config/terminal.js'
@@ -190,6 +190,9 @@ async function actOnAll({ line, node, output, terminal, signal }: Room, action: 
   return worst
 }
 
+/** Jobs that are named one by one. */
+const SHOWN = 20
+
 async function expire({ line, node, output, terminal, signal }: Room): Promise<number> {
   const ms = parseDuration(line.olderThan ?? '')
   if (!ms)
@@ -198,27 +201,34 @@ async function expire({ line, node, output, terminal, signal }: Room): Promise<n
     })
   const control = controlOf(node)
   const { jobs } = await control.expire(ms, true)
-  let removed = 0
+  let done: Pick<ExpireAnswer, 'removed' | 'kept'> = { removed: 0, kept: [] }
   if (jobs.length === 0) output.say(`Nothing to do: no job has been over for ${showAge(ms)}.`)
   else {
     const nowMs = Date.now()
-    for (const { id, status, sinceMs } of jobs.slice(0, 20))
+    for (const { id, status, sinceMs } of jobs.slice(0, SHOWN))
       output.print(`  ${plain(id)}  ${status} for ${showAge(nowMs - sinceMs)}`)
-    if (jobs.length > 20) output.print(`  … and ${jobs.length - 20} more`)
-    if (line.plan) output.say(`${jobs.length} would be removed with their directories. Nothing was changed.`)
+    if (jobs.length > SHOWN) output.print(`  … and ${jobs.length - SHOWN} more`)
+    if (line.plan)
+      output.say(
+        `${jobs.length === 1 ? '1 job' : `${jobs.length} jobs`} would be removed with ${jobs.length === 1 ? 'its directory' : 'their directories'}. Nothing was changed.`,
+      )
     else {
       if (!line.yes) {
         const answer = await confirm(
-          `Remove these ${jobs.length} jobs with their files? [y/N] `,
+          jobs.length === 1
+            ? 'Remove this job with its files? [y/N] '
+            : `Remove these ${jobs.length} jobs with their files? [y/N] `,
           signal,
           output,
         )
         if (answer !== 'yes') return answer === 'no' ? EXIT.failed : EXIT.usage
       }
-      removed = (await control.expire(ms, false)).removed
-      output.say(`Removed: ${removed}`)
+      done = await control.expire(ms, false)
+      output.say(`Removed: ${done.removed}`)
+      for (const { id, why } of done.kept.slice(0, SHOWN)) output.say(`  ${plain(id)} stays: ${why}`)
+      if (done.kept.length > SHOWN) output.say(`  … and ${done.kept.length - SHOWN} more stay`)
     }
   }
-  if (line.json) terminal.stdout.write(`${JSON.stringify({ jobs, removed })}\n`)
+  if (line.json) terminal.stdout.write(`${JSON.stringify({ jobs, ...done })}\n`)
   return EXIT.ok
 }
