@@ -1,7 +1,8 @@
-import { statfs } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { type JobSummary, summarize } from '../jobs/describe.js'
 import type { JobRecord } from '../jobs/record.js'
 import type { JobStatus } from '../jobs/types.js'
+import { readDiskRoom } from '../lib/disk-space.js'
 import type { DiskSpace, JobCounts, JobFilter, JobList } from './types.js'
 
 /** Where the jobs of one manager are read: a running manager, or the records that one left. */
@@ -118,20 +119,25 @@ function add(counts: Partial<Record<JobStatus, number>>, more: JobCounts): void 
     counts[status] = (counts[status] ?? 0) + count
 }
 
-/** The room on the disks of the directories; what cannot be asked is left out. */
+/** The room on the disks of the directories, each disk once; what cannot be asked is left out. */
 export async function readDisks(
   directories: readonly { readonly what: string; readonly directory: string }[],
 ): Promise<DiskSpace[]> {
   const found = await Promise.all(
     directories.map(async ({ what, directory }) => {
       try {
-        const { bsize, blocks, bavail, files, ffree } = await statfs(directory)
-        const space = { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
-        return [{ what, directory, ...space, freeInodes: ffree, totalInodes: files }]
+        const { dev } = await stat(directory)
+        return [{ dev, disk: { what, directory, ...(await readDiskRoom(directory)) } }]
       } catch {
         return []
       }
     }),
   )
-  return found.flat()
+  const disks = new Map<number, DiskSpace>()
+  for (const { dev, disk } of found.flat()) {
+    const other = disks.get(dev)
+    const what = other && !other.what.includes(disk.what) ? `${other.what}, ${disk.what}` : disk.what
+    disks.set(dev, other ? { ...other, what } : disk)
+  }
+  return [...disks.values()]
 }

@@ -1,6 +1,7 @@
 import type { JobSummary } from '../jobs/describe.js'
 import type { JobTransfers } from '../jobs/transfers.js'
 import type { JobStatus } from '../jobs/types.js'
+import type { DiskRoom } from '../lib/disk-space.js'
 
 export type { JobDetails, JobSummary } from '../jobs/describe.js'
 export type { JobStatus } from '../jobs/types.js'
@@ -30,13 +31,11 @@ export interface ManagerStatus {
   readonly transfers: readonly JobTransfers[]
 }
 
-export interface DiskSpace {
+export interface DiskSpace extends DiskRoom {
+  /** "jobs, records" */
   readonly what: string
+  /** The first of them that is on it. */
   readonly directory: string
-  readonly freeBytes: number
-  readonly totalBytes: number
-  readonly freeInodes: number
-  readonly totalInodes: number
 }
 
 export interface JobList {

@@ -5,8 +5,7 @@ import type { NodeConfig } from '../config/types.js'
 import { lookUpUser, lookUpUserById } from '../lib/accounts.js'
 import { MagnetarError, messageOf } from '../lib/errors.js'
 import { examineSlurm } from '../schedulers/slurm/health-probe.js'
-import { readManifest } from '../setup/manifest.js'
-import { nodePaths } from '../setup/paths.js'
+import { findInstallation } from '../setup/installation.js'
 import { accountWithoutGroup } from '../setup/probes/account.js'
 import { probeSupervisor } from '../setup/probes/supervisor.js'
 import { probeSystemd } from '../setup/probes/systemd.js'
@@ -145,13 +144,8 @@ const NO_SETUP: Setup = { manifest: undefined, paths: undefined, manifestError: 
 
 /** What setup left, if this is the etc of a node that it made. */
 async function readSetup(configDirectory: string): Promise<Setup> {
-  const prefix = dirname(configDirectory)
   try {
-    const manifest = await readManifest(nodePaths(prefix, undefined))
-    if (manifest === undefined) return NO_SETUP
-    const { instance } = manifest.answers
-    const paths = nodePaths(prefix, typeof instance === 'string' ? instance : undefined)
-    return paths.etc === configDirectory ? { manifest, paths, manifestError: undefined } : NO_SETUP
+    return { ...NO_SETUP, ...(await findInstallation(configDirectory)) }
   } catch (error) {
     return { ...NO_SETUP, manifestError: asMagnetarError(error) }
   }

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { ManagerConfig } from '../../src/config/types.js'
 import { judgeClock } from '../../src/doctor/examinations/clock.js'
-import { formatBytes, judgeSpace } from '../../src/doctor/examinations/disk.js'
+import { judgeSpace } from '../../src/doctor/examinations/disk.js'
 import { judgeJobs } from '../../src/doctor/examinations/jobs.js'
 import { judgeManager } from '../../src/doctor/examinations/partitions.js'
 import type { JobDirectoryState } from '../../src/doctor/job-directories.js'
 import { noteOnVersion } from '../../src/doctor/slurm-versions.js'
+import { showRoom } from '../../src/lib/disk-space.js'
 
 const GIB = 1024 ** 3
 const MIB = 1024 ** 2
@@ -35,7 +36,7 @@ describe('space', () => {
   ])('%s', (_what, space, expected) => expect(judge(space)).toEqual(expected))
 
   it('is told in units of people', () => {
-    expect([0, 99 * MIB, 1.5 * GIB, 2048 * GIB].map(formatBytes)).toEqual([
+    expect([0, 99 * MIB, 1.5 * GIB, 2048 * GIB].map(showRoom)).toEqual([
       '0 MiB',
       '99 MiB',
       '1.5 GiB',

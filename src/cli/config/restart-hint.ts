@@ -1,6 +1,4 @@
-import { basename, dirname } from 'node:path'
-import { readManifest } from '../../setup/manifest.js'
-import { nodePaths } from '../../setup/paths.js'
+import { findInstallation } from '../../setup/installation.js'
 import { probeSupervisor } from '../../setup/probes/supervisor.js'
 import { serviceControl } from '../../setup/services/service-control.js'
 
@@ -16,15 +14,10 @@ export async function restartHint(configDirectory: string): Promise<string> {
 
 /** What a person types to restart the service that setup made; undefined: there is none. */
 export async function restartCommand(configDirectory: string): Promise<string | undefined> {
-  if (basename(configDirectory) !== 'etc') return undefined
-  const prefix = dirname(configDirectory)
-  const answers = (await readManifest(nodePaths(prefix, undefined)))?.answers
-  const instance = typeof answers?.instance === 'string' ? answers.instance : undefined
-  const service = answers?.service
-  if (service !== 'supervisor' && service !== 'systemd') return undefined
+  const found = await findInstallation(configDirectory)
+  const service = found?.manifest.answers.service
+  if (found === undefined || (service !== 'supervisor' && service !== 'systemd')) return undefined
   const supervisor =
     service === 'supervisor' ? await probeSupervisor(AbortSignal.timeout(TIMEOUT_MS)) : undefined
-  return (
-    serviceControl(service, nodePaths(prefix, instance), { supervisor }).commandFor('restart') || undefined
-  )
+  return serviceControl(service, found.paths, { supervisor }).commandFor('restart') || undefined
 }

@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { basename, dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { loadConfig } from '../../config/load.js'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
-import { readManifest } from '../../setup/manifest.js'
-import { nodePaths } from '../../setup/paths.js'
+import { findInstallation } from '../../setup/installation.js'
 import { probeSupervisor } from '../../setup/probes/supervisor.js'
 import { supervisorctl } from '../../setup/services/supervisor.js'
 import { openConfig } from '../config/config-directory.js'
@@ -171,17 +169,16 @@ async function readCommand(argv: readonly string[], printer: Printer, signal: Ab
 /** The file of `logto`, else what the service manager of the node keeps. */
 async function findLog(file: string | undefined, configDirectory: string, line: LogsLine): Promise<Source> {
   if (file !== undefined) return { kind: 'file', file }
-  const prefix = basename(configDirectory) === 'etc' ? dirname(configDirectory) : undefined
-  const answers = prefix ? (await readManifest(nodePaths(prefix, undefined)))?.answers : undefined
-  const instance = typeof answers?.instance === 'string' ? answers.instance : undefined
-  const { serviceName } = nodePaths(prefix ?? '/', instance)
-  if (answers?.service === 'systemd') {
+  const found = await findInstallation(configDirectory)
+  const service = found?.manifest.answers.service
+  const serviceName = found?.paths.serviceName ?? ''
+  if (service === 'systemd') {
     const since = line.since === undefined ? [] : ['--since', `@${Math.floor(parseSince(line.since) / 1000)}`]
     const argv = ['journalctl', '--unit', serviceName, '--output', 'cat', '--no-pager', '--quiet', ...since]
     return { kind: 'command', argv: line.follow ? [...argv, '--follow', '--lines', 'all'] : argv }
   }
   const supervisor =
-    answers?.service === 'supervisor' ? await probeSupervisor(AbortSignal.timeout(PROBE_MS)) : undefined
+    service === 'supervisor' ? await probeSupervisor(AbortSignal.timeout(PROBE_MS)) : undefined
   if (supervisor)
     return {
       kind: 'command',

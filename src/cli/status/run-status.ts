@@ -1,8 +1,7 @@
-import { basename, dirname } from 'node:path'
 import type { ChalkInstance } from 'chalk'
 import type { DiskSpace, ManagerStatus, NodeStatus } from '../../control/types.js'
-import { readManifest } from '../../setup/manifest.js'
-import { nodePaths } from '../../setup/paths.js'
+import { judgeDiskRoom, showRoom } from '../../lib/disk-space.js'
+import { findInstallation } from '../../setup/installation.js'
 import { restartCommand } from '../config/restart-hint.js'
 import type { Terminal } from '../config/terminal.js'
 import { showBytes } from '../deps/list.js'
@@ -60,15 +59,12 @@ interface Service {
 
 /** undefined: setup did not make this node, or made it without a service. */
 async function describeService(configDirectory: string): Promise<Service | undefined> {
-  if (basename(configDirectory) !== 'etc') return undefined
   try {
-    const prefix = dirname(configDirectory)
-    const answers = (await readManifest(nodePaths(prefix, undefined)))?.answers
-    const kind = answers?.service
-    if (kind !== 'supervisor' && kind !== 'systemd') return undefined
-    const instance = typeof answers?.instance === 'string' ? answers.instance : undefined
+    const found = await findInstallation(configDirectory)
+    const kind = found?.manifest.answers.service
+    if (found === undefined || (kind !== 'supervisor' && kind !== 'systemd')) return undefined
     const restart = await restartCommand(configDirectory).catch(() => undefined)
-    return { kind, name: nodePaths(prefix, instance).serviceName, restart }
+    return { kind, name: found.paths.serviceName, restart }
   } catch {
     return undefined
   }
@@ -150,18 +146,14 @@ function transfers({ transfers: all }: ManagerStatus, row: Row): string[] {
   ]
 }
 
-function describeDisk({
-  what,
-  directory,
-  freeBytes,
-  totalBytes,
-  freeInodes,
-  totalInodes,
-}: DiskSpace): string {
-  const inodes = totalInodes > 0 && freeInodes < totalInodes / 10 ? `, ${freeInodes} inodes free` : ''
-  return `${what}: ${showBytes(freeBytes)} of ${showBytes(totalBytes)} free${inodes} in ${directory}`
+function describeDisk({ what, directory, ...room }: DiskSpace): string {
+  const { freeBytes, totalBytes, freeInodes, totalInodes } = room
+  const few = judgeDiskRoom(room).inodes !== 'enough' || freeInodes < totalInodes / 10
+  const inodes = few ? `, room for ${freeInodes} more files` : ''
+  return `${what}: ${showRoom(freeBytes)} of ${showRoom(totalBytes)} free${inodes} in ${directory}`
 }
 
-function isLow({ freeBytes, totalBytes, freeInodes, totalInodes }: DiskSpace): boolean {
-  return freeBytes < totalBytes / 20 || (totalInodes > 0 && freeInodes < totalInodes / 20)
+function isLow(disk: DiskSpace): boolean {
+  const { bytes, inodes } = judgeDiskRoom(disk)
+  return bytes !== 'enough' || inodes !== 'enough'
 }

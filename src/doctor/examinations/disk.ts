@@ -1,28 +1,10 @@
-import { stat, statfs } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
+import { type DiskRoom, judgeDiskRoom, readDiskRoom, showRoom } from '../../lib/disk-space.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { defineExamination } from '../define-examination.js'
 import type { Finding } from '../types.js'
-
-const MIB = 1024 * 1024
-const GIB = 1024 * MIB
-/** Below this an upload of a small data set fails. */
-const FULL_BYTES = 100 * MIB
-const LOW_BYTES = 2 * GIB
-const LOW_SHARE = 0.1
-/** A job directory takes about 20. */
-const FULL_INODES = 1000
-const LOW_INODES = 20_000
-
-/** What statfs tells of the file system of some of the directories. */
-export interface Space {
-  readonly freeBytes: number
-  readonly totalBytes: number
-  /** 0 of 0 where there is no such limit. */
-  readonly freeInodes: number
-  readonly totalInodes: number
-}
 
 /** Space and inodes where the server writes. */
 export const disk = defineExamination({
@@ -73,12 +55,12 @@ export const disk = defineExamination({
       const { dev } = await stat(place)
       if (seen.has(dev)) continue
       seen.add(dev)
-      const space = await readSpace(place)
+      const space = await readDiskRoom(place)
       findings.push(...judgeSpace(place, space))
       if (least === undefined || space.freeBytes < least.free) least = { path: place, free: space.freeBytes }
     }
     if (findings.length > 0 || least === undefined) return findings
-    return [{ id: 'disk', state: 'ok', message: `${formatBytes(least.free)} free at ${least.path}` }]
+    return [{ id: 'disk', state: 'ok', message: `${showRoom(least.free)} free at ${least.path}` }]
   },
 })
 
@@ -92,13 +74,8 @@ async function firstExisting(path: string): Promise<string> {
   return isThere || path === dirname(path) ? path : firstExisting(dirname(path))
 }
 
-async function readSpace(path: string): Promise<Space> {
-  const { bavail, blocks, bsize, ffree, files } = await statfs(path)
-  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeInodes: ffree, totalInodes: files }
-}
-
 /** What there is to say of the file system that `path` is on. */
-export function judgeSpace(path: string, space: Space): Finding<Id>[] {
+export function judgeSpace(path: string, space: DiskRoom): Finding<Id>[] {
   const { freeBytes, totalBytes, freeInodes, totalInodes } = space
   const name = quoteForShell(path)
   const show = { text: 'This shows what takes it:', command: `du -xah ${name} | sort -h | tail -n 20` }
@@ -106,26 +83,19 @@ export function judgeSpace(path: string, space: Space): Finding<Id>[] {
     text: 'This shows where they are:',
     command: `du -x --inodes ${name} | sort -n | tail -n 20`,
   }
-  const isLow = freeBytes < LOW_BYTES && freeBytes < totalBytes * LOW_SHARE
-  const hasFewInodes = totalInodes > 0 && freeInodes < LOW_INODES && freeInodes < totalInodes * LOW_SHARE
-  const free = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} free at ${path}`
+  const state = judgeDiskRoom(space)
+  const free = `${showRoom(freeBytes)} of ${showRoom(totalBytes)} free at ${path}`
   const left = `${freeInodes} of ${totalInodes} files can still be made at ${path}`
   return [
-    ...(freeBytes < FULL_BYTES && isLow
+    ...(state.bytes === 'full'
       ? [{ id: 'disk-full', state: 'fail', message: free, fix: show } as const]
-      : isLow
-        ? [{ id: 'disk-low', state: 'warn', message: free, fix: show } as const]
-        : []),
-    ...(hasFewInodes && freeInodes < FULL_INODES
+      : []),
+    ...(state.bytes === 'low' ? [{ id: 'disk-low', state: 'warn', message: free, fix: show } as const] : []),
+    ...(state.inodes === 'full'
       ? [{ id: 'inodes-full', state: 'fail', message: left, fix: where } as const]
-      : hasFewInodes
-        ? [{ id: 'inodes-low', state: 'warn', message: left, fix: where } as const]
-        : []),
+      : []),
+    ...(state.inodes === 'low'
+      ? [{ id: 'inodes-low', state: 'warn', message: left, fix: where } as const]
+      : []),
   ]
-}
-
-/** "1.5 GiB", "12 MiB" */
-export function formatBytes(bytes: number): string {
-  if (bytes >= 1024 * GIB) return `${(bytes / 1024 / GIB).toFixed(1)} TiB`
-  return bytes >= GIB ? `${(bytes / GIB).toFixed(1)} GiB` : `${Math.floor(bytes / MIB)} MiB`
 }
