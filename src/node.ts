@@ -29,7 +29,7 @@ export interface RunningNode {
   /** Stops accepting, lets requests finish for up to 3 s, leaves running jobs alone. Idempotent. */
   close(): Promise<void>
   /** From now on these private tokens are let in; an empty list changes nothing. @returns how many count */
-  setTokens(tokens: readonly string[]): number
+  setTokens(read: ReadTokens): number
 }
 
 /** What a node asks of whoever runs it. */
@@ -37,7 +37,13 @@ export interface NodeHost {
   /** Of this program, for its admins. */
   readonly release: string
   /** The private tokens that the configuration has now. */
-  readTokens(): Promise<readonly string[]>
+  readTokens(): Promise<ReadTokens>
+}
+
+export interface ReadTokens {
+  readonly tokens: readonly string[]
+  /** When that was begun; undefined: something else has changed there too, which only a start takes up. */
+  readonly allReadAtMs?: number
 }
 
 /**
@@ -47,8 +53,11 @@ export interface NodeHost {
  */
 export async function startNode(config: NodeConfig, log: Logger, host?: NodeHost): Promise<RunningNode> {
   let tokens = tokensOf(config)
-  const setTokens = (now: readonly string[]): number => {
-    if (now.length > 0) tokens = now
+  let appReadAtMs: number | undefined
+  const setTokens = ({ tokens: now, allReadAtMs }: ReadTokens): number => {
+    if (now.length === 0) return tokens.length
+    tokens = now
+    appReadAtMs = allReadAtMs ?? appReadAtMs
     return tokens.length
   }
   const releasers: (() => Promise<void> | void)[] = []
@@ -128,7 +137,10 @@ export async function startNode(config: NodeConfig, log: Logger, host?: NodeHost
       releasers.push(startExpiry(managers, config.expireJobsAfterMs, log))
     const scheme = config.server.sslPem === undefined ? 'http' : 'https'
     const url = `${scheme}://${hostInUrl(config.server.host)}:${address.port}/`
-    if (host) releasers.push(await openControl({ config, host, managers, url, log, setTokens }))
+    if (host)
+      releasers.push(
+        await openControl({ config, host, managers, url, log, setTokens, appReadAtMs: () => appReadAtMs }),
+      )
     return { url, managers, close, setTokens }
   } catch (error) {
     await close()
@@ -148,12 +160,13 @@ interface ControlParts {
   readonly managers: readonly RunningManager[]
   readonly url: string
   readonly log: Logger
-  setTokens(tokens: readonly string[]): number
+  setTokens(read: ReadTokens): number
+  appReadAtMs(): number | undefined
 }
 
 /** Jobs are run also where there is no place for a socket. */
 async function openControl(parts: ControlParts): Promise<() => Promise<void>> {
-  const { config, host, managers, url, log, setTokens } = parts
+  const { config, host, managers, url, log, setTokens, appReadAtMs } = parts
   const control = createNodeControl({
     managers,
     version: host.release,
@@ -161,6 +174,7 @@ async function openControl(parts: ControlParts): Promise<() => Promise<void>> {
     url,
     directories: directoriesOf(config),
     reloadTokens: async () => setTokens(await host.readTokens()),
+    appReadAtMs,
   })
   try {
     const server = await listenForControl(controlPlace(config), control, log)

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { type LoadOptions, loadConfig } from '../config/load.js'
+import type { NodeConfig } from '../config/types.js'
 import { MagnetarError, messageOf } from '../lib/errors.js'
-import { type RunningNode, startNode, tokensOf } from '../node.js'
+import { type ReadTokens, type RunningNode, startNode, tokensOf } from '../node.js'
 import { exitCodeOf } from './exit-code-of.js'
 import { EXIT } from './exit-codes.js'
 import { useOwnHome } from './home.js'
@@ -33,10 +34,12 @@ export async function serve(options: LoadOptions): Promise<number> {
     return EXIT.config
   }
   for (const warning of config.warnings) log.warn(warning)
-  const readTokens = async (): Promise<readonly string[]> => {
-    const found = tokensOf(await loadConfig(options))
+  const readTokens = async (): Promise<ReadTokens> => {
+    const readAtMs = Date.now()
+    const now = await loadConfig(options)
+    const found = tokensOf(now)
     log.info({ logger: 'pulsar.core' }, `private tokens in the configuration: ${found.length}`)
-    return found
+    return { tokens: found, ...(isSameButTokens(config, now) ? { allReadAtMs: readAtMs } : {}) }
   }
   let node: RunningNode | undefined
   process.on('SIGHUP', () => {
@@ -85,6 +88,12 @@ export async function serve(options: LoadOptions): Promise<number> {
   clearTimeout(limit)
   log.info('stopped')
   return EXIT.ok
+}
+
+function isSameButTokens(one: NodeConfig, other: NodeConfig): boolean {
+  const rest = (config: NodeConfig): string =>
+    JSON.stringify({ ...config, privateToken: undefined, nextPrivateToken: undefined })
+  return rest(one) === rest(other)
 }
 
 /** The first signal asks for a clean stop, a second one ends the process at once. */

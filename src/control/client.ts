@@ -2,14 +2,16 @@ import http from 'node:http'
 import type { Expired } from '../jobs/expire.js'
 import { ERRORS, type ErrorCode, errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
 import { type ControlPlace, shortName } from './socket-path.js'
-import type { JobDetails, JobFilter, JobList, JobSummary, NodeStatus } from './types.js'
+import type { JobDetails, JobFilter, JobList, JobSummary, NodeStatus, ServerSigns } from './types.js'
 
 /** Asking Slurm may take some of it. */
 const TIMEOUT_MS = 30_000
+const SIGNS_MS = 2000
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 /** What the admins' commands ask of a running server. Failures are its MagnetarErrors. */
 export interface ControlClient {
+  readonly signs: ServerSigns
   status(): Promise<NodeStatus>
   jobs(filter: JobFilter): Promise<JobList>
   job(id: string, manager?: string): Promise<JobDetails>
@@ -38,8 +40,9 @@ export async function connectControl(
   signal: AbortSignal,
 ): Promise<ControlClient | undefined> {
   const call = <T>(method: string, target: string): Promise<T> => request<T>(place, method, target, signal)
+  let signs: ServerSigns
   try {
-    await call('GET', '/ping')
+    signs = await call('GET', '/ping')
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ECONNREFUSED' || errno === 'ENOTDIR') return undefined
@@ -57,6 +60,7 @@ export async function connectControl(
       ),
     ).toString()
   return {
+    signs,
     status: () => call('GET', '/status'),
     jobs: ({ states, manager, ended }) =>
       call('GET', `/jobs?${query({ states: states?.join(','), manager, ended })}`),
@@ -66,6 +70,21 @@ export async function connectControl(
     expire: (olderThanMs, plan) =>
       call('POST', `/expire?${query({ older_than_ms: olderThanMs, plan: String(plan) })}`),
     reloadTokens: () => call('POST', '/reload-tokens'),
+  }
+}
+
+/** What the server of this pid says of itself; undefined: it says nothing, whyever. @throws the signal's reason */
+export async function askSigns(
+  place: ControlPlace,
+  pid: number,
+  signal: AbortSignal,
+): Promise<ServerSigns | undefined> {
+  try {
+    const client = await connectControl(place, AbortSignal.any([signal, AbortSignal.timeout(SIGNS_MS)]))
+    return client?.signs.pid === pid ? client.signs : undefined
+  } catch {
+    signal.throwIfAborted()
+    return undefined
   }
 }
 

@@ -7,7 +7,7 @@ import { describeTransfers } from '../jobs/transfers.js'
 import { MagnetarError, messageOf } from '../lib/errors.js'
 import type { ExpireAnswer, JobAction } from './client.js'
 import { createOverview, type JobSource, readDisks } from './overview.js'
-import type { JobFilter, JobList, ManagerStatus, NodeStatus } from './types.js'
+import type { JobFilter, JobList, ManagerStatus, NodeStatus, ServerSigns } from './types.js'
 
 /** What the control socket is about. */
 export interface ControlledNode {
@@ -18,10 +18,12 @@ export interface ControlledNode {
   readonly directories: readonly { readonly what: string; readonly directory: string }[]
   /** Reads the private tokens again; resolves with how many count now. */
   reloadTokens(): Promise<number>
+  appReadAtMs(): number | undefined
 }
 
 /** What can be asked of it, without a word about sockets. */
 export interface NodeControl {
+  signs(): ServerSigns
   status(): Promise<NodeStatus>
   jobs(filter: JobFilter): Promise<JobList>
   job(id: string, manager: string | undefined): Promise<JobDetails>
@@ -58,6 +60,10 @@ export function createNodeControl(node: ControlledNode): NodeControl {
   }
 
   return {
+    signs() {
+      const appReadAtMs = node.appReadAtMs()
+      return { pid: process.pid, ...(appReadAtMs === undefined ? {} : { appReadAtMs }) }
+    },
     async status() {
       const managers = await Promise.all(
         node.managers.map(async (each, index): Promise<ManagerStatus> => {

@@ -100,7 +100,7 @@ async function route(control: NodeControl, request: http.IncomingMessage): Promi
   const [first = '', id, action = ''] = pathname.slice(1).split('/').map(decodeURIComponent)
   const manager = searchParams.get('manager') ?? undefined
   if (request.method === 'GET') {
-    if (first === 'ping') return { pid: process.pid }
+    if (first === 'ping') return control.signs()
     if (first === 'status') return control.status()
     if (first === 'jobs' && id === undefined) {
       const states = searchParams.get('states')?.split(',').filter(isJobStatus)

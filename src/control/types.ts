@@ -6,6 +6,13 @@ import type { DiskRoom } from '../lib/disk-space.js'
 export type { JobDetails, JobSummary } from '../jobs/describe.js'
 export type { JobStatus } from '../jobs/types.js'
 
+/** What a server says of itself without looking at anything. */
+export interface ServerSigns {
+  readonly pid: number
+  /** When it last read app.yml and found but other tokens there, which it took up; undefined: never since its start. */
+  readonly appReadAtMs?: number
+}
+
 /** What the control socket says; times are milliseconds since 1970, sizes bytes. */
 export interface NodeStatus {
   /** False: all this is what the records of a stopped server say. */

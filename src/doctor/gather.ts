@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { loadConfig } from '../config/load.js'
 import type { NodeConfig } from '../config/types.js'
+import { type ControlPlace, controlPlace } from '../control/socket-path.js'
 import { lookUpUser, lookUpUserById } from '../lib/accounts.js'
 import { MagnetarError, messageOf } from '../lib/errors.js'
 import { examineSlurm } from '../schedulers/slurm/health-probe.js'
@@ -13,6 +14,7 @@ import type { Manifest, NodePaths } from '../setup/types.js'
 import { findStuck, isStuck } from './file-systems.js'
 import { contactGalaxy, findGalaxies } from './galaxy-contacts.js'
 import { findListener } from './listener.js'
+import { askJobs } from './server-jobs.js'
 import type { DoctorFacts, Listen, NodeDirectory, NodeUser } from './types.js'
 
 export interface GatherOptions {
@@ -59,6 +61,7 @@ export async function gatherDoctorFacts(options: GatherOptions): Promise<DoctorF
     ].filter((path) => !isStuck(stuck, path)),
     signal,
   )
+  const control = placeOf(config, paths)
   const galaxies = async (): Promise<readonly string[]> =>
     options.galaxyUrl === undefined ? findGalaxies(staging) : [options.galaxyUrl]
   return {
@@ -80,6 +83,8 @@ export async function gatherDoctorFacts(options: GatherOptions): Promise<DoctorF
     listens: allListens,
     slurmManagers: onSlurm,
     usesSlurm: config ? onSlurm.length > 0 : manifest !== undefined && manifest.answers.manager !== 'local',
+    control,
+    jobs: once(() => askJobs(config, control, stuck, signal)),
     slurm: once(() => examineSlurm(env, signal)),
     galaxy: once(async () =>
       Promise.all(
@@ -97,6 +102,11 @@ export async function gatherDoctorFacts(options: GatherOptions): Promise<DoctorF
 }
 
 const JOBS = 'job directories'
+
+function placeOf(config: NodeConfig | undefined, paths: NodePaths | undefined): ControlPlace | undefined {
+  if (config !== undefined) return controlPlace(config)
+  return paths && controlPlace({ persistenceDirectory: paths.active, stagingDirectory: paths.jobs })
+}
 
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined

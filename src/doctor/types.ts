@@ -3,6 +3,8 @@
  * mend is the part of a fix that doctor itself may do. Nothing here prints, and no examination changes anything.
  */
 import type { ManagerConfig, NodeConfig } from '../config/types.js'
+import type { ControlPlace } from '../control/socket-path.js'
+import type { JobSummary } from '../control/types.js'
 import type { MagnetarError } from '../lib/errors.js'
 import type { SlurmHealth } from '../schedulers/slurm/health-probe.js'
 import type { Facts, Manifest, NodePaths } from '../setup/types.js'
@@ -77,6 +79,16 @@ export interface Listen {
   readonly sslPem: string | undefined
 }
 
+/** What the running server knows of its jobs. */
+export interface ServerJobs {
+  /** All that are not over. */
+  readonly list: readonly JobSummary[]
+  /** Of those that are over for so long that doctor speaks of it: their directories. */
+  readonly expired: readonly string[]
+  /** Whether it has a record of the job, over or not. */
+  has(id: string): Promise<boolean>
+}
+
 export interface DoctorFacts {
   readonly configDirectory: string
   readonly env: NodeJS.ProcessEnv
@@ -104,6 +116,10 @@ export interface DoctorFacts {
   readonly usesSlurm: boolean
   /** Managers whose jobs go to Slurm; none while the configuration is wrong. */
   readonly slurmManagers: readonly ManagerConfig[]
+  /** Where the server listens for its admins; undefined: the configuration is wrong and no setup tells. */
+  readonly control: ControlPlace | undefined
+  /** The jobs as the running server tells them; undefined: it does not run, or this user may not ask it. Asked once. */
+  readonly jobs: () => Promise<ServerJobs | undefined>
   /** Asked once, by whoever needs it first. */
   readonly slurm: () => Promise<SlurmHealth>
   readonly galaxy: () => Promise<readonly GalaxyContact[]>

@@ -60,6 +60,7 @@ function listen(where: ControlPlace, managers: readonly RunningManager[]) {
     url: 'http://127.0.0.1:1/',
     directories: [{ what: 'jobs', directory: root }],
     reloadTokens: async () => 2,
+    appReadAtMs: () => undefined,
   })
   return listenForControl(where, control, silentLogger)
 }

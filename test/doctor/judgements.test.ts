@@ -109,8 +109,8 @@ describe('job directories', () => {
     pid: undefined,
     ...given,
   })
-  const judge = (...found: JobDirectoryState[]) =>
-    judgeJobs(found, { user, account, configDirectory: '/etc/node' }, nowMs)
+  const place = { user, account, configDirectory: '/etc/node', server: undefined, unknown: [] }
+  const judge = (...found: JobDirectoryState[]) => judgeJobs(found, place, nowMs)
   const gone = 2 ** 22 + 1
 
   it('as they should be', () => {
@@ -144,7 +144,39 @@ describe('job directories', () => {
     expect(judge(state({ endedMs: nowMs - 31 * 86_400_000 }))[0]).toMatchObject({
       id: 'job-directories-old',
       state: 'warn',
+      fix: { text: 'When the server runs:' },
     })
+  })
+
+  it('that the server has no record of: nothing is said of expiring them', () => {
+    const server = { list: [], expired: ['/jobs/1'] }
+    const old = { endedMs: nowMs - 31 * 86_400_000 }
+    const found = [state(old), state({ ...old, path: '/jobs/2' }), state({ ...old, path: '/jobs/3' })]
+    const findings = judgeJobs(found, { ...place, server, unknown: ['/jobs/2'] }, nowMs)
+    expect(findings).toMatchObject([
+      {
+        id: 'job-directories-old',
+        message: '1 of 3 job directories are of jobs that ended more than 30 days ago',
+        fix: { command: 'magnetar jobs expire --older-than 30d --config /etc/node' },
+      },
+      { id: 'job-directories-unknown', fix: { command: 'rm -rf /jobs/2' } },
+    ])
+    expect(findings[0]?.fix?.text).toBeUndefined()
+  })
+
+  it.each([
+    ['postprocessing', 2 * 86_400_000, false, 'job 5 is postprocessing for 2 days: no answer'],
+    ['postprocessing', 3_600_000, false, undefined],
+    ['running', 90 * 86_400_000, false, undefined],
+    ['cancelled', 3_600_000, true, 'job 5 is still being stopped: no answer'],
+    ['cancelled', 60_000, true, undefined],
+  ] as const)('of a job that is %s for %d ms (stopping: %s)', (status, ms, stopping, message) => {
+    const job = { id: '5', manager: '_default_', toolId: '', toolVersion: '', submittedAtMs: 0, status }
+    const more = stopping ? { stopping } : {}
+    const list = [{ ...job, sinceMs: nowMs - ms, reason: 'no answer', ...more }]
+    const [finding] = judgeJobs([], { ...place, server: { list, expired: [] } }, nowMs)
+    expect(finding?.message).toBe(message)
+    if (message !== undefined) expect(finding?.fix?.command).toBe('magnetar jobs show 5 --config /etc/node')
   })
 })
 

@@ -200,16 +200,17 @@ describe('a restart', () => {
     }
     before()
     // The link itself is as new as this test, which is newer than its own process.
-    expect(await newerThanServer(node, process.pid)).toBe(node.current)
+    const { signal } = new AbortController()
+    expect(await newerThanServer(node, process.pid, signal)).toBe(node.current)
     const noLink = { ...node, current: join(dirname(node.current), 'none') }
-    expect(await newerThanServer(noLink, process.pid)).toBeUndefined()
+    expect(await newerThanServer(noLink, process.pid, signal)).toBeUndefined()
     writeFileSync(node.appYml, 'x')
-    expect(await newerThanServer(noLink, process.pid)).toBe(node.appYml)
+    expect(await newerThanServer(noLink, process.pid, signal)).toBe(node.appYml)
     // A clock that was wrong once must not mean a restart for ever.
     const future = new Date(Date.now() + 3600_000)
     utimesSync(node.appYml, future, future)
-    expect(await newerThanServer(noLink, process.pid)).toBeUndefined()
-    expect(await newerThanServer(node, 2 ** 22 + 1)).toBeUndefined()
+    expect(await newerThanServer(noLink, process.pid, signal)).toBeUndefined()
+    expect(await newerThanServer(node, 2 ** 22 + 1, signal)).toBeUndefined()
   })
 
   it('is not made into a configuration that the server could not read', async () => {

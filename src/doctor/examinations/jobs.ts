@@ -1,16 +1,19 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { quoteForShell } from '../../lib/shell.js'
 import { readProcess } from '../../schedulers/processes-probe.js'
 import { asNodeUser } from '../as-user.js'
 import { defineExamination } from '../define-examination.js'
 import { type JobDirectoryState, readJobDirectories } from '../job-directories.js'
-import type { DoctorFacts, Finding, Mend } from '../types.js'
+import { DAY_MS, OLD_DAYS } from '../server-jobs.js'
+import type { DoctorFacts, Finding, Mend, ServerJobs } from '../types.js'
 
 /** A job that ends takes its pid file with it a moment later. */
 const STALE_PID_MS = 60_000
-const OLD_DAYS = 30
-const DAY_MS = 86_400_000
+/** Files that travel for so long are worth a look; a tool may run for weeks. */
+const STUCK_MS = DAY_MS
+const STOPPING_MS = 600_000
 const SHOWN = 3
+const MAX_ASKED = 20
 
 /** The directories of jobs. */
 export const jobs = defineExamination({
@@ -34,7 +37,19 @@ export const jobs = defineExamination({
       state: 'warn',
       meaning:
         'directories of jobs that ended more than 30 days ago are still there: Galaxy does not clean them up any more',
-      fix: '`magnetar jobs expire --older-than 30d`',
+      fix: '`magnetar jobs expire --older-than 30d`, which asks the running server',
+    },
+    'job-directories-unknown': {
+      state: 'warn',
+      meaning:
+        'directories of jobs that ended more than 30 days ago and that the server knows nothing of: another Pulsar left them, or its records were lost',
+      fix: 'look at them, then `rm -rf DIRECTORY`',
+    },
+    'job-stuck': {
+      state: 'warn',
+      meaning:
+        'files of a job travel for more than a day, or a cancelled job is still being stopped after 10 minutes',
+      fix: '`magnetar jobs show ID` says what it waits for; `magnetar jobs cancel ID` gives it up',
     },
   },
   async examine(facts) {
@@ -42,7 +57,10 @@ export const jobs = defineExamination({
     if (staging.length === 0)
       return [{ id: 'jobs', state: 'left-out', message: 'no job directories are known' }]
     const found = (await Promise.all(staging.map(readJobDirectories))).flat()
-    const findings = judgeJobs(found, facts, Date.now())
+    const server = await facts.jobs()
+    const nowMs = Date.now()
+    const unknown = server === undefined ? [] : await findUnknown(findOld(found, nowMs), server)
+    const findings = judgeJobs(found, { ...facts, server, unknown }, nowMs)
     if (findings.length > 0) return findings
     const count = found.filter(({ isJob }) => isJob).length
     return [{ id: 'jobs', state: 'ok', message: countOf(count) }]
@@ -54,14 +72,23 @@ function countOf(directories: number): string {
   return directories === 1 ? 'one' : String(directories)
 }
 
-type Id = 'jobs' | 'job-directory-foreign' | 'pid-stale' | 'job-directories-old'
+type Id =
+  | 'jobs'
+  | 'job-directory-foreign'
+  | 'pid-stale'
+  | 'job-directories-old'
+  | 'job-directories-unknown'
+  | 'job-stuck'
+
+type Place = Pick<DoctorFacts, 'user' | 'account' | 'configDirectory'> & {
+  /** undefined: it cannot be asked. */
+  readonly server: Pick<ServerJobs, 'list' | 'expired'> | undefined
+  /** Old directories that it has no record of. */
+  readonly unknown: readonly string[]
+}
 
 /** What is wrong with these directories. */
-export function judgeJobs(
-  found: readonly JobDirectoryState[],
-  facts: Pick<DoctorFacts, 'user' | 'account' | 'configDirectory'>,
-  nowMs: number,
-): Finding<Id>[] {
+export function judgeJobs(found: readonly JobDirectoryState[], facts: Place, nowMs: number): Finding<Id>[] {
   const { user } = facts
   const findings: Finding<Id>[] = []
   const foreign = user === undefined ? [] : found.filter(({ uid }) => uid !== user.uid)
@@ -92,19 +119,79 @@ export function judgeJobs(
       },
     })
   }
-  const old = found.filter(
+  const old = findOld(found, nowMs)
+  findings.push(...judgeOld(old, found.length, facts), ...judgeStuck(facts, nowMs))
+  return findings
+}
+
+function findOld(found: readonly JobDirectoryState[], nowMs: number): JobDirectoryState[] {
+  return found.filter(
     ({ isJob, endedMs }) => isJob && endedMs !== undefined && nowMs - endedMs > OLD_DAYS * DAY_MS,
   )
-  if (old.length > 0)
+}
+
+/** Only what the server has a record of can it remove. */
+async function findUnknown(old: readonly JobDirectoryState[], server: ServerJobs): Promise<string[]> {
+  const unknown: string[] = []
+  for (const { path } of old.filter((each) => !server.expired.includes(each.path)).slice(0, MAX_ASKED))
+    if (!(await server.has(basename(path)))) unknown.push(path)
+  return unknown
+}
+
+function judgeOld(
+  old: readonly JobDirectoryState[],
+  all: number,
+  { unknown, server, configDirectory }: Place,
+): Finding<Id>[] {
+  const expired = old.filter(({ path }) => server === undefined || server.expired.includes(path))
+  const findings: Finding<Id>[] = []
+  const at = quoteForShell(configDirectory)
+  if (expired.length > 0)
     findings.push({
       id: 'job-directories-old',
       state: 'warn',
-      message: `${old.length} of ${found.length} job directories are of jobs that ended more than ${OLD_DAYS} days ago`,
+      message: `${expired.length} of ${all} job directories are of jobs that ended more than ${OLD_DAYS} days ago`,
       fix: {
-        command: `magnetar jobs expire --older-than ${OLD_DAYS}d --config ${quoteForShell(facts.configDirectory)}`,
+        ...(server === undefined ? { text: 'When the server runs:' } : {}),
+        command: `magnetar jobs expire --older-than ${OLD_DAYS}d --config ${at}`,
+      },
+    })
+  if (unknown.length > 0)
+    findings.push({
+      id: 'job-directories-unknown',
+      state: 'warn',
+      message: `of jobs that ended more than ${OLD_DAYS} days ago, and the server knows nothing of them: ${list(unknown)}`,
+      fix: {
+        text: 'Another Pulsar left them, or the records were lost. When nobody needs them:',
+        command: `rm -rf ${unknown.map(quoteForShell).join(' ')}`,
       },
     })
   return findings
+}
+
+function judgeStuck({ server, configDirectory }: Place, nowMs: number): Finding<Id>[] {
+  const stuck = (server?.list ?? []).filter(({ status, sinceMs, stopping }) => {
+    const ms = nowMs - sinceMs
+    return stopping ? ms > STOPPING_MS : /^(pre|post)processing$/.test(status) && ms > STUCK_MS
+  })
+  const [first] = stuck
+  if (first === undefined) return []
+  const what = first.stopping ? 'is still being stopped' : `is ${first.status}`
+  const others = stuck.length === 1 ? '' : `, and ${stuck.length - 1} more`
+  const days = Math.floor((nowMs - first.sinceMs) / DAY_MS)
+  const long = days === 0 ? '' : days === 1 ? ' since yesterday' : ` for ${days} days`
+  const why = first.reason === undefined ? '' : `: ${first.reason.split('\n', 1)[0]}`
+  return [
+    {
+      id: 'job-stuck',
+      state: 'warn',
+      message: `job ${first.id} ${what}${long}${others}${why}`,
+      fix: {
+        text: '"magnetar jobs cancel" gives such a job up. What it waits for:',
+        command: `magnetar jobs show ${quoteForShell(first.id)} --config ${quoteForShell(configDirectory)}`,
+      },
+    },
+  ]
 }
 
 function removal(file: string, isOurs: boolean, facts: Pick<DoctorFacts, 'user' | 'account'>): Mend[] {

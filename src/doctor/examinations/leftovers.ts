@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
+import { type ControlPlace, shortName } from '../../control/socket-path.js'
 import { errnoOf } from '../../lib/errors.js'
 import { listDirectory } from '../../lib/fs.js'
 import { quoteForShell } from '../../lib/shell.js'
@@ -8,6 +9,7 @@ import { planLeftovers } from '../../setup/apply/leftovers.js'
 import { lockNode } from '../../setup/lock.js'
 import { asNodeUser } from '../as-user.js'
 import { defineExamination } from '../define-examination.js'
+import { isStuck } from '../file-systems.js'
 import type { DoctorFacts, Finding, Mend } from '../types.js'
 
 /** The server removes what is there at its start, and what it discards within minutes. */
@@ -116,42 +118,35 @@ async function ofTrash(facts: DoctorFacts): Promise<Finding<Id>[]> {
 }
 
 async function ofSockets(facts: DoctorFacts): Promise<Finding<Id>[]> {
-  const { config, paths } = facts
-  const persistence = config?.persistenceDirectory ?? undefined
-  const directories = [...(paths ? [paths.var] : []), ...(persistence === undefined ? [] : [persistence])]
-  const found: string[] = []
-  for (const directory of new Set(directories)) {
-    if (facts.stuck.some((each) => directory.startsWith(each))) continue
-    for (const name of await listDirectory(directory).catch((): string[] => [])) {
-      const path = join(directory, name)
-      const stats = await lstat(path).catch(() => undefined)
-      if (stats?.isSocket() && Date.now() - stats.ctimeMs > SOCKET_MS && (await isRefused(path)))
-        found.push(path)
-    }
-  }
-  if (found.length === 0) return []
-  const mends = await Promise.all(found.map((path) => removal(path, facts)))
+  const { control, stuck } = facts
+  if (control === undefined || isStuck(stuck, control.directory)) return []
+  const { socket } = control
+  const stats = await lstat(socket).catch(() => undefined)
+  if (!stats?.isSocket() || Date.now() - stats.ctimeMs < SOCKET_MS || !(await isRefused(control))) return []
   return [
     {
       id: 'socket-stale',
       state: 'warn',
-      message: `nothing listens on ${found.join(', ')}`,
-      fix: { command: `rm -f ${found.map(quoteForShell).join(' ')}`, ...withMends(mends.flat()) },
+      message: `nothing listens on ${socket}`,
+      fix: { command: `rm -f ${quoteForShell(socket)}`, ...withMends(await removal(socket, facts)) },
     },
   ]
 }
 
-function isRefused(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    const done = (answer: boolean): void => {
+async function isRefused(place: ControlPlace): Promise<boolean> {
+  const { name, release } = await shortName(place)
+  const answer = await new Promise<boolean>((resolve) => {
+    const socket = connect(name)
+    const done = (is: boolean): void => {
       socket.destroy()
-      resolve(answer)
+      resolve(is)
     }
     socket.setTimeout(CONNECT_MS, () => done(false))
     socket.once('connect', () => done(false))
     socket.once('error', (error) => done(errnoOf(error) === 'ECONNREFUSED'))
   })
+  await release()
+  return answer
 }
 
 /** As whoever owns the directory it is in: its user could put a link there. Of others nothing is removed. */

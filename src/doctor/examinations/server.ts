@@ -213,7 +213,7 @@ async function examineAnswer(
   }
   const changed =
     paths !== undefined && listener?.pid !== undefined
-      ? await newerThanServer(paths, listener.pid)
+      ? await newerThanServer(paths, listener.pid, signal)
       : undefined
   if (changed !== undefined)
     return {

@@ -1,5 +1,7 @@
 import { lstat, readFile, stat } from 'node:fs/promises'
 import { loadConfig } from '../../config/load.js'
+import { askSigns } from '../../control/client.js'
+import { controlPlace } from '../../control/socket-path.js'
 import { MagnetarError } from '../../lib/errors.js'
 import type { NodePaths } from '../types.js'
 
@@ -21,7 +23,7 @@ export async function findUnread(
   pid: number | undefined,
   signal: AbortSignal,
 ): Promise<Unread> {
-  const file = pid ? await newerThanServer(paths, pid) : undefined
+  const file = pid ? await newerThanServer(paths, pid, signal) : undefined
   if (file === undefined) return { file, notes: [] }
   try {
     await loadConfig({ configDirectory: paths.etc, mode: 'uwsgi', env: {}, cwd: paths.etc, signal })
@@ -38,9 +40,16 @@ export async function findUnread(
  * The file that was changed after the server of this pid started, which it therefore has not read: by a setup that was killed before it
  * came to the restart, or by hand. undefined: there is none, or it cannot be told.
  */
-export async function newerThanServer(paths: NodePaths, pid: number): Promise<string | undefined> {
+export async function newerThanServer(
+  paths: NodePaths,
+  pid: number,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const startedMs = await startOf(pid)
   if (startedMs === undefined) return undefined
+  // Tokens are taken up without a restart.
+  const place = controlPlace({ persistenceDirectory: paths.active, stagingDirectory: paths.jobs })
+  const { appReadAtMs = startedMs } = (await askSigns(place, pid, signal)) ?? {}
   // File times are finer than this clock.
   const nowMs = Date.now() + PRECISION_MS
   for (const path of [
@@ -54,7 +63,8 @@ export async function newerThanServer(paths: NodePaths, pid: number): Promise<st
     // Of a link its own time and that of what it leads to.
     const found = await Promise.all([lstat(path), stat(path)]).catch(() => [])
     // What lies in the future would be newer for ever.
-    if (found.some(({ mtimeMs }) => mtimeMs > startedMs + PRECISION_MS && mtimeMs <= nowMs)) return path
+    const readMs = path === paths.appYml ? Math.max(startedMs, appReadAtMs) : startedMs
+    if (found.some(({ mtimeMs }) => mtimeMs > readMs + PRECISION_MS && mtimeMs <= nowMs)) return path
   }
   return undefined
 }
