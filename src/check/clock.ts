@@ -23,7 +23,8 @@ export async function checkClock(client: NodeClient, signal: AbortSignal): Promi
   const seconds = Math.round(Math.abs(off))
   if (seconds < 2) return { value: undefined, message: 'as here' }
   const message = `the node is ${describeSeconds(seconds)} ${off > 0 ? 'ahead of' : 'behind'} this machine`
-  const fix = 'On the machine that is wrong: timedatectl set-ntp true; see: timedatectl; chronyc tracking'
+  const fix =
+    'See which one is wrong: date -u on both. There: timedatectl set-ntp true, or, where it says that NTP is not supported, install chrony'
   if (seconds > FAIL_S) throw new CheckProblem('clock', { message, why: WHY, fix })
   return { value: undefined, message, ...(seconds > WARN_S ? { warning: { why: WHY, fix } } : {}) }
 }

@@ -1,6 +1,8 @@
 import http from 'node:http'
+import { dirname } from 'node:path'
 import type { Expired } from '../jobs/expire.js'
 import { ERRORS, type ErrorCode, errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
+import { notPermitted } from '../lib/not-permitted.js'
 import { type ControlPlace, shortName } from './socket-path.js'
 import type { JobDetails, JobFilter, JobList, JobSummary, NodeStatus, ServerSigns } from './types.js'
 
@@ -47,10 +49,11 @@ export async function connectControl(
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ECONNREFUSED' || errno === 'ENOTDIR') return undefined
     if (errno === 'EACCES' || errno === 'EPERM')
-      throw new MagnetarError('NOT_PERMITTED', `only the user of the node and root may use ${place.socket}`, {
-        fix: 'Run the command as root, or as the user of the node: sudo -u pulsar magnetar …',
-        cause: error,
-      })
+      throw await notPermitted(
+        `only the user of the node and root may use ${place.socket}`,
+        dirname(place.directory),
+        { cause: error },
+      )
     throw error
   }
   const query = (values: Readonly<Record<string, string | number | undefined>>): string =>
@@ -88,9 +91,13 @@ export async function askSigns(
   }
 }
 
-/** The error of a command that needs the server. */
-export function notRunning(): MagnetarError {
-  return new MagnetarError('NODE_NOT_RUNNING', 'the server is not running, and only it can do this')
+/** The error of a command that needs the server; `start` is what starts it. */
+export function notRunning(start?: string): MagnetarError {
+  return new MagnetarError(
+    'NODE_NOT_RUNNING',
+    'the server is not running, and only it can do this',
+    start === undefined ? {} : { fix: `Start it: ${start}` },
+  )
 }
 
 /** @throws MagnetarError, or the system error when nobody can be reached */

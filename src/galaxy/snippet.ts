@@ -8,8 +8,8 @@ export interface GalaxyDestination {
   readonly id: string
   /** As Galaxy reaches the node: `http://localhost:8913/`. */
   readonly url: string
-  /** Where the token stands on the node, for the comment; undefined: the node wants none. */
-  readonly tokenFile: string | undefined
+  /** The command that shows the token on the node, for the comment; undefined: the node wants none. */
+  readonly showToken: string | undefined
   /** The node's staging directory; undefined: whatever the node says. */
   readonly jobsDirectory: string | undefined
   /** The manager of the node that is meant; undefined: its default one. */
@@ -31,11 +31,6 @@ const DEFAULT_FILE_ACTION: DefaultFileAction = 'remote_transfer'
 const REMOTE_TRANSFER_HINT =
   'galaxy_infrastructure_url in galaxy.yml must be an address that the node reaches'
 const EXAMPLE_TOOL = 'multi'
-
-/** The command that shows the token, to be run on the node. */
-export function showTokenCommand(tokenFile: string): string {
-  return `grep private_token ${/^[\w./-]+$/.test(tokenFile) ? tokenFile : `'${tokenFile.replaceAll("'", `'\\''`)}'`}`
-}
 
 /** For job_conf.yml. */
 export function renderJobConfYaml(
@@ -88,19 +83,19 @@ export function renderJobConfXml(
 }
 
 function parametersOf(destination: GalaxyDestination): readonly (readonly [string, string])[] {
-  const { url, tokenFile, manager, jobsDirectory, defaultFileAction = DEFAULT_FILE_ACTION } = destination
+  const { url, showToken, manager, jobsDirectory, defaultFileAction = DEFAULT_FILE_ACTION } = destination
   return [
     ['url', url],
     ...(manager === undefined ? [] : [['manager', manager] as const]),
-    ...(tokenFile === undefined ? [] : [['private_token', TOKEN_PLACEHOLDER] as const]),
+    ...(showToken === undefined ? [] : [['private_token', TOKEN_PLACEHOLDER] as const]),
     ['default_file_action', defaultFileAction],
     ...(jobsDirectory === undefined ? [] : [['jobs_directory', jobsDirectory] as const]),
   ]
 }
 
 /** What an admin has to know of a parameter. */
-function hintFor(name: string, value: string, { tokenFile }: GalaxyDestination): string | undefined {
-  if (name === 'private_token' && tokenFile) return `shown on the node by: ${showTokenCommand(tokenFile)}`
+function hintFor(name: string, value: string, { showToken }: GalaxyDestination): string | undefined {
+  if (name === 'private_token' && showToken) return `shown on the node by: ${showToken}`
   return name === 'default_file_action' && value === 'remote_transfer' ? REMOTE_TRANSFER_HINT : undefined
 }
 

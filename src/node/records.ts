@@ -9,6 +9,7 @@ import { jobDirectory } from '../jobs/directory.js'
 import { describeDirectory } from '../jobs/disk/details.js'
 import { activeKey, endedKey, type JobRecord } from '../jobs/record.js'
 import { errnoOf, MagnetarError } from '../lib/errors.js'
+import { notPermitted } from '../lib/not-permitted.js'
 import { openMemoryStore } from '../store/memory-store.js'
 import type { Store } from '../store/store.js'
 import { directoriesOf } from './directories.js'
@@ -105,8 +106,7 @@ async function openCopy(
     // A server that was never started has none.
     if (errnoOf(error) === 'ENOENT') return nothing
     if (errnoOf(error) === 'EACCES')
-      throw new MagnetarError('NOT_PERMITTED', `only the user of the node and root may read ${from}`, {
-        fix: 'Run the command as root, or as the user of the node: sudo -u pulsar magnetar …',
+      throw await notPermitted(`only the user of the node and root may read ${from}`, persistenceDirectory, {
         cause: error,
       })
     throw error

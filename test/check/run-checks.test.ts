@@ -475,6 +475,18 @@ describe('TLS', needs(opensslMissing()), () => {
     expect(results.filter(({ state }) => state === 'not-tried')).toHaveLength(10)
   })
 
+  it('for another name: the fix that is named, to call the node by that name, is one', async () => {
+    const authority = createAuthority(await tempDirectory())
+    const authorities = [readFileSync(authority.file, 'utf8')]
+    const { url } = await startMeddler({}, { node: node.url, tls: authority.issue('DNS:localhost', 300) })
+    expect((await check(url, { authorities })).first).toMatchObject({
+      kind: 'tls',
+      message: 'the certificate is for localhost, not for 127.0.0.1',
+      fix: 'Call the node by a name of its certificate, or get one for 127.0.0.1.',
+    })
+    expect((await check(url.replace('127.0.0.1', 'localhost'), { authorities })).failed).toEqual([])
+  })
+
   it('that is right, with a warning before its end; pinned it needs no name', async () => {
     const authority = createAuthority(await tempDirectory())
     const issued = authority.issue('DNS:elsewhere,IP:127.0.0.1', 2)

@@ -52,7 +52,7 @@ it.each([
   [-299_000, ['clock-drifts: it is 5 minutes ahead of that of x']],
   [600_000, ['clock-off: it is 10 minutes behind that of x']],
 ])('a clock that is %d ms off', (offMs, expected) => {
-  expect(judgeClock('x', offMs).map(({ id, message }) => `${id}: ${message}`)).toEqual(expected)
+  expect(judgeClock('x', offMs, 'mend').map(({ id, message }) => `${id}: ${message}`)).toEqual(expected)
 })
 
 describe('partitions', () => {

@@ -5,7 +5,6 @@ import {
   type GalaxyDestination,
   renderJobConfXml,
   renderJobConfYaml,
-  showTokenCommand,
   TOKEN_PLACEHOLDER,
   urlForGalaxy,
 } from '../../src/galaxy/snippet.js'
@@ -14,14 +13,14 @@ import {
 const exercise: GalaxyDestination = {
   id: 'pulsar',
   url: 'http://localhost:8913/',
-  tokenFile: '/srv/pulsar/etc/app.yml',
+  showToken: '/srv/pulsar/bin/magnetar token show',
   jobsDirectory: '/srv/pulsar/var/jobs',
 }
 
 const odd: GalaxyDestination = {
   id: 'a "b" & <c>',
   url: 'https://[::1]:8913/',
-  tokenFile: "/srv/it's -- here/etc/app.yml",
+  showToken: "'/srv/it'\\''s -- here/bin/magnetar' token show",
   jobsDirectory: '/srv/a: b #c/jobs',
   manager: 'yes',
   defaultFileAction: 'transfer',
@@ -98,10 +97,9 @@ describe('the snippet for Galaxy', () => {
 
   it('says how to see the token, and leaves it out where the node wants none', () => {
     expect(renderJobConfYaml(exercise)).toContain(
-      `private_token: ${TOKEN_PLACEHOLDER}  # shown on the node by: grep private_token /srv/pulsar/etc/app.yml\n`,
+      `private_token: ${TOKEN_PLACEHOLDER}  # shown on the node by: /srv/pulsar/bin/magnetar token show\n`,
     )
-    expect(showTokenCommand("/it's")).toBe("grep private_token '/it'\\''s'")
-    const open = { ...exercise, tokenFile: undefined }
+    const open = { ...exercise, showToken: undefined }
     expect(renderJobConfYaml(open) + renderJobConfXml(open)).not.toContain('private_token')
   })
 

@@ -46,16 +46,31 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
     expect(found.map((each) => each.id)).toEqual([id])
     return found[0] as Finding
   }
-  /** Names it, types what it says, and finds nothing any more. */
-  const mendByTyping = async (id: string, message: RegExp, ...then: string[]): Promise<void> => {
-    const finding = only(await wrong('--no-job'), id)
-    expect(finding.message).toMatch(message)
-    await must(finding.command ?? '')
+  /** Names them all, types what it says for each, and finds nothing any more. */
+  const mendByTyping = async (
+    defects: Readonly<Record<string, RegExp>>,
+    ...then: readonly string[]
+  ): Promise<void> => {
+    const found = await wrong('--no-job')
+    expect(found.map(({ id }) => id).sort()).toEqual(Object.keys(defects).sort())
+    for (const { id, message, command } of found) {
+      expect(message).toMatch(defects[id] ?? /^$/)
+      await must(command ?? '')
+    }
     for (const command of then) await must(command)
-    // A server that was started again needs a moment to listen.
-    await waitFor(async () => (await wrong('--no-job')).length === 0, {
-      what: `node without ${id}`,
-      timeoutMs: 60_000,
+    await untilWell()
+  }
+  /** A server that was started again needs a moment to listen. */
+  const untilWell = (...words: string[]): Promise<unknown> => {
+    let last: readonly Finding[] = []
+    return waitFor(
+      async () => {
+        last = await wrong(...(words.length > 0 ? words : ['--no-job']))
+        return last.length === 0
+      },
+      { what: 'node without defects', timeoutMs: 60_000 },
+    ).catch((error: unknown) => {
+      throw new Error(JSON.stringify(last), { cause: error })
     })
   }
   const restart = 'supervisorctl -c /etc/supervisor/supervisord.conf restart pulsar'
@@ -91,82 +106,80 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
     expect(await host.slurm?.run('squeue', '-h')).toBe('')
   })
 
+  it('a token that was rotated on the running server needs no restart', async () => {
+    await must('/srv/pulsar/bin/magnetar token rotate')
+    expect(await wrong('--no-job')).toEqual([])
+    await must('/srv/pulsar/bin/magnetar token rotate --finish')
+    expect(await wrong('--no-job')).toEqual([])
+    const setup = await sh('/srv/pulsar/bin/magnetar setup --yes --prefix /srv/pulsar')
+    expect(setup.stdout).toContain('Nothing to do')
+  })
+
   it('a token that is not that of the running server', async () => {
     await must(`sed -i 's/^private_token:.*/private_token: bar/' /srv/pulsar/etc/app.yml`)
-    await mendByTyping('token-refused', /localhost port 8913 refuses the token/)
+    await mendByTyping({ 'token-refused': /localhost port 8913 refuses the token/ })
   })
 
   it('a port that is closed: the service is stopped', async () => {
     await must('supervisorctl stop pulsar')
-    await mendByTyping('service-stopped', /Supervisor: pulsar is stopped/)
+    await mendByTyping({ 'service-stopped': /Supervisor: pulsar is stopped/ })
   })
 
   it('a configuration that was changed since the server started', async () => {
     await must('touch /srv/pulsar/etc/app.yml')
-    await mendByTyping('restart-needed', /app\.yml was changed after the server started/)
+    await mendByTyping({ 'restart-needed': /app\.yml was changed after the server started/ })
   })
 
-  it('a full disk', async () => {
-    await must(
-      'mount -t tmpfs -o size=8m,mode=755,uid=$(id -u pulsar),gid=$(id -g pulsar) tmpfs /srv/pulsar/var/jobs',
-    )
-    await must(
-      'dd if=/dev/zero of=/srv/pulsar/var/jobs/huge bs=1M 2>/dev/null || test -s /srv/pulsar/var/jobs/huge',
-    )
-    const finding = only(await wrong('--no-job'), 'disk-full')
-    expect(finding.message).toMatch(/^0 MiB of 8 MiB free at \/srv\/pulsar\/var\/jobs$/)
-    // The command shows what to remove.
-    expect((await sh(finding.command ?? '')).stdout).toContain('/srv/pulsar/var/jobs/huge')
-    await must('rm /srv/pulsar/var/jobs/huge')
+  it('a full disk, and one whose inodes are used up', async () => {
+    const [jobs, log] = ['/srv/pulsar/var/jobs', '/srv/pulsar/var/log']
+    const owner = 'mode=755,uid=$(id -u pulsar),gid=$(id -g pulsar)'
+    await must(`mount -t tmpfs -o size=8m,${owner} tmpfs ${jobs}`)
+    await must(`mount -t tmpfs -o size=8m,nr_inodes=100,${owner} tmpfs ${log}`)
+    await must(`dd if=/dev/zero of=${jobs}/huge bs=1M 2>/dev/null || test -s ${jobs}/huge`)
+    await must(`mkdir ${log}/many; cd ${log}/many; for i in $(seq 97); do : > $i; done`)
+    const found = await wrong('--no-job')
+    expect(found.map(({ id, message }) => [id, message])).toEqual([
+      ['disk-full', '0 MiB of 8 MiB free at /srv/pulsar/var/jobs'],
+      [
+        'inodes-full',
+        expect.stringMatching(/^\d of 100 files can still be made at \/srv\/pulsar\/var\/log$/),
+      ],
+    ])
+    // The commands show what to remove.
+    expect((await sh(found[0]?.command ?? '')).stdout).toContain(`${jobs}/huge`)
+    expect((await sh(found[1]?.command ?? '')).stdout).toContain(`${log}/many`)
+    await must(`rm -r ${jobs}/huge ${log}/many`)
     expect(await wrong('--no-job')).toEqual([])
-  })
-
-  it('inodes that are used up', async () => {
-    await must(
-      'mount -t tmpfs -o size=8m,nr_inodes=100,mode=755,uid=$(id -u pulsar) tmpfs /srv/pulsar/var/jobs',
-    )
-    await must(
-      'mkdir /srv/pulsar/var/jobs/many; cd /srv/pulsar/var/jobs/many; for i in $(seq 97); do : > $i; done',
-    )
-    await must('chown pulsar /srv/pulsar/var/jobs/many')
-    const finding = only(await wrong('--no-job'), 'inodes-full')
-    expect((await sh(finding.command ?? '')).stdout).toContain('/srv/pulsar/var/jobs/many')
-    await must('rm -r /srv/pulsar/var/jobs/many')
-    expect(await wrong('--no-job')).toEqual([])
-    await must('umount /srv/pulsar/var/jobs; umount /srv/pulsar/var/jobs')
+    await must(`umount ${jobs} && umount ${log}`)
   })
 
   it('Slurm down', async () => {
     await host.slurm?.signalController('TERM')
-    await mendByTyping('slurm-down', /controller does not answer: Slurmctld\(primary\) at \S+ is DOWN/)
+    await mendByTyping({ 'slurm-down': /controller does not answer: Slurmctld\(primary\) at \S+ is DOWN/ })
   })
 
   it('munge down', async () => {
     const pid = Number(readFileSync(file('/opt/slurm/munge/pid'), 'utf8'))
     process.kill(pid, 'SIGTERM')
     await waitFor(() => readProcess(pid) === undefined, { what: 'end of munged' })
-    await mendByTyping('munge-down', /munge does not work here: Failed to access "\/opt\/slurm\/munge\/s"/)
+    await mendByTyping({
+      'munge-down': /munge does not work here: Failed to access "\/opt\/slurm\/munge\/s"/,
+    })
   })
 
   it('a partition that Slurm does not have', async () => {
     await must(`/srv/pulsar/bin/magnetar config set manager.job_partition nosuch && ${restart}`)
     await mendByTyping(
-      'partition-unknown',
-      /partition nosuch, which Slurm does not have \(it has debug\)/,
+      { 'partition-unknown': /partition nosuch, which Slurm does not have \(it has debug\)/ },
       restart,
     )
     expect(readFileSync(file('/srv/pulsar/etc/app.yml'), 'utf8')).toContain('job_partition: debug')
   })
 
-  it('a partition that is down', async () => {
-    await host.slurm?.run('scontrol', 'update', 'partitionname=debug', 'state=down')
-    await mendByTyping('partition-down', /partition debug is down/)
-  })
-
   it('nodes that are drained', async () => {
     const node = host.slurm?.nodeName
     await host.slurm?.run('scontrol', 'update', `nodename=${node}`, 'state=drain', 'reason=test')
-    await mendByTyping('partition-empty', /none of the 1 node of partition debug takes jobs/)
+    await mendByTyping({ 'partition-empty': /none of the 1 node of partition debug takes jobs/ })
   })
 
   it('options that Slurm refuses', async () => {
@@ -175,18 +188,15 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
     )
     expect(only(await wrong(), 'job-refused').message).toMatch(/memory|Requested node configuration/i)
     await must(`/srv/pulsar/bin/magnetar config unset manager.native_specification && ${restart}`)
-    await waitFor(async () => (await wrong()).length === 0, {
-      what: 'node whose jobs run',
-      timeoutMs: 60_000,
-    })
+    await waitFor(async () => (await wrong('--no-job')).length === 0, { what: 'server', timeoutMs: 60_000 })
+    expect(await wrong()).toEqual([])
   })
 
   it('a staging directory that the server cannot write to', async () => {
     await must('chown root /srv/pulsar/var/jobs')
-    await mendByTyping(
-      'directory-foreign',
-      /\/srv\/pulsar\/var\/jobs belongs to user 0; pulsar cannot write to it/,
-    )
+    await mendByTyping({
+      'directory-foreign': /\/srv\/pulsar\/var\/jobs belongs to user 0; pulsar cannot write to it/,
+    })
   })
 
   it('a directory above it that is closed', async () => {
@@ -199,25 +209,18 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
     await must('chmod 755 /srv')
   })
 
-  it('a job directory that belongs to another user', async () => {
-    await must('mkdir /srv/pulsar/var/jobs/77 && touch /srv/pulsar/var/jobs/77/.magnetar-job')
-    await mendByTyping('job-directory-foreign', /not pulsar's: \/srv\/pulsar\/var\/jobs\/77/)
-    await must('rm -r /srv/pulsar/var/jobs/77')
-  })
-
   it('Conda that is not there and may not be installed', async () => {
     const resolvers = '/srv/pulsar/etc/dependency_resolvers_conf.xml'
     const before = readFileSync(file(resolvers), 'utf8')
     expect(before).toMatch(/auto_init="[Tt]rue"/)
     writeFileSync(file(resolvers), before.replace(/auto_init="[Tt]rue"/, 'auto_init="false"'))
     await must(restart)
-    await waitFor(async () => (await wrong()).every(({ id }) => id === 'conda-missing'), {
+    await waitFor(async () => (await wrong('--no-job')).every(({ id }) => id === 'conda-missing'), {
       what: 'server',
       timeoutMs: 60_000,
     })
     await mendByTyping(
-      'conda-missing',
-      /there is no .*_conda\/bin\/conda, and it may not be installed/,
+      { 'conda-missing': /there is no .*_conda\/bin\/conda, and it may not be installed/ },
       restart,
     )
   })
@@ -259,16 +262,49 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
     await must('rm -rf /srv/pulsar/var/jobs/79 /srv/pulsar/var/jobs/80')
   })
 
-  it('what a job left running', async () => {
-    await must('mkdir /srv/pulsar/var/jobs/81 && chown pulsar: /srv/pulsar/var/jobs/81')
+  it('a partition that is down, and what jobs and a killed server left', async () => {
+    await host.slurm?.run('scontrol', 'update', 'partitionname=debug', 'state=down')
+    const jobs = '/srv/pulsar/var/jobs'
     await must(
-      'cd / && _GALAXY_JOB_DIR=/srv/pulsar/var/jobs/81/working setsid setpriv --reuid pulsar --regid pulsar --clear-groups sleep 300 >/dev/null 2>&1 &',
+      [
+        `cd ${jobs} && mkdir 77 81 82 83 && touch 77/.magnetar-job 82/.magnetar-job 83/.magnetar-job`,
+        `echo \\"999999999\\" > 82/pid && touch -d "5 minutes ago" 82/pid`,
+        `echo 0 > 83/return_code && touch -d "40 days ago" 83/return_code && chown -R pulsar: 81 82 83`,
+      ].join(' && '),
+    )
+    await must(
+      `cd / && _GALAXY_JOB_DIR=${jobs}/81/working setsid setpriv --reuid pulsar --regid pulsar --clear-groups sleep 300 >/dev/null 2>&1 &`,
     )
     await waitFor(async () => (await doctor('--no-job')).stdout.includes('1 job on this machine'), {
       what: 'process',
     })
-    await must('rmdir /srv/pulsar/var/jobs/81')
-    await mendByTyping('process-orphaned', /1 process of jobs that are over \(81\)/)
+    await must(`rmdir ${jobs}/81`)
+    await mendByTyping({
+      'partition-down': /partition debug is down/,
+      'job-directory-foreign': /not pulsar's: \/srv\/pulsar\/var\/jobs\/77/,
+      'pid-stale': /names a process that is gone: \/srv\/pulsar\/var\/jobs\/82\/pid/,
+      'job-directories-unknown': /the server knows nothing of them: \/srv\/pulsar\/var\/jobs\/83/,
+      'process-orphaned': /1 process of jobs that are over \(81\)/,
+    })
+    await must(`test ! -e ${jobs}/82/pid && test ! -e ${jobs}/83 && rm -r ${jobs}/77 ${jobs}/82`)
+    // What is printed for jobs that the server knows; none is that old.
+    const expired = await sh('/srv/pulsar/bin/magnetar jobs expire --older-than 30d --config /srv/pulsar/etc')
+    expect(expired).toMatchObject({ code: 0, stdout: 'Nothing to do: no job has been over for 30d.\n' })
+  })
+
+  it('the control socket of a server that was killed', async () => {
+    await must('supervisorctl stop pulsar')
+    const socket = '/srv/pulsar/var/active/magnetar-control/socket'
+    const die = `require('net').createServer().listen('${socket}', () => process.kill(process.pid, 'SIGKILL'))`
+    await sh(
+      `setpriv --reuid pulsar --regid pulsar --clear-groups ${process.execPath} -e ${JSON.stringify(die)}`,
+    )
+    await must(`test -S ${socket}`)
+    await waitFor(async () => (await wrong('--no-job')).length === 2, { what: 'socket that is old enough' })
+    await mendByTyping({
+      'service-stopped': /Supervisor: pulsar is stopped/,
+      'socket-stale': /nothing listens on \/srv\/pulsar\/var\/active\/magnetar-control\/socket/,
+    })
   })
 
   it('a configuration that is broken, while the rest is still examined', async () => {

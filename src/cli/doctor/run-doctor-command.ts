@@ -3,18 +3,18 @@ import { EXAMINATIONS } from '../../doctor/examinations/index.js'
 import { gatherDoctorFacts } from '../../doctor/gather.js'
 import { applyMend, mendsOf } from '../../doctor/mend.js'
 import { type DoctorRun, runDoctor } from '../../doctor/run-doctor.js'
-import { quoteForShell } from '../../lib/shell.js'
 import { openConfig } from '../config/config-directory.js'
 import { say, type Terminal } from '../config/terminal.js'
 import { confirm } from '../confirm.js'
 import type { DoctorLine } from '../doctor.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
+import { ownCommands, programName } from '../own-command.js'
 import { createPalette, SIGNS } from '../palette.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 import { createOutput } from '../setup/output.js'
-import { nameProgram, programName } from './program-name.js'
+import { nameProgram } from './program-name.js'
 import { createDoctorLines, summarize } from './render.js'
 
 interface Mended {
@@ -37,7 +37,7 @@ export async function runDoctorCommand(line: DoctorLine, terminal: Terminal): Pr
     const examine = (isShown: boolean): Promise<DoctorRun> =>
       examineNode(line, configDirectory, terminal, signal, isShown)
     const first = await examine(!line.json)
-    const fixCommand = `${await programName(terminal.env)} doctor${line.config === undefined ? '' : ` --config ${quoteForShell(line.config)}`} --fix`
+    const fixCommand = (await ownCommands(terminal.env, line.config))('doctor --fix')
     if (show) say(stdout, summarize(first, fixCommand))
     if (!line.fix) return finish(line, configDirectory, first, [], terminal)
     const mended = await mend(line, first, terminal, signal)

@@ -13,7 +13,7 @@ import type { JobConfFile } from './job-conf-file.js'
 
 /** Where no node is named. */
 const EXAMPLE_URL = 'https://NODE:8913/'
-const TOKEN_FILE_ON_THE_NODE = '/srv/pulsar/etc/app.yml'
+const SHOW_TOKEN = '/srv/pulsar/bin/magnetar token show'
 
 /** `magnetar galaxy connect`: resolves with the exit code. */
 export function runConnect(line: ConnectCommandLine): Promise<number> {
@@ -60,11 +60,10 @@ function notesOn({ url, defaultFileAction = DEFAULT_FILE_ACTION, token }: Connec
 async function printSnippets(line: ConnectCommandLine, { output, signal }: Run): Promise<number> {
   const connection = await readConnection({ ...line, url: line.url ?? EXAMPLE_URL }, process.env, signal)
   const { destination: id, url, manager, defaultFileAction, jobsDirectory, tools } = connection
-  const tokenFile = line.token === false ? undefined : TOKEN_FILE_ON_THE_NODE
   const destination = {
     id,
     url,
-    tokenFile,
+    showToken: line.token === false ? undefined : SHOW_TOKEN,
     jobsDirectory,
     ...(manager === undefined ? {} : { manager }),
     ...(defaultFileAction === undefined ? {} : { defaultFileAction }),

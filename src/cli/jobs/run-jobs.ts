@@ -8,12 +8,13 @@ import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
 import { controlOf, type NodeView, openNode, STOPPED, viewNode } from '../node/open-node.js'
 import { parseDuration, plain, showAge } from '../node/show.js'
+import { ownCommands } from '../own-command.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 import { createOutput, type Output } from '../setup/output.js'
 import { terminalWidth } from '../wrap.js'
 import { renderJob } from './show.js'
-import { isStatus, renderFooter, renderTable, STATUS_WORDS } from './table.js'
+import { isOver, isStatus, renderFooter, renderTable, STATUS_WORDS } from './table.js'
 import { watchJobs } from './watch.js'
 
 export type JobsTask = 'list' | 'show' | 'expire' | JobAction
@@ -35,6 +36,8 @@ export interface JobsLine {
 
 interface Room {
   readonly line: JobsLine
+  /** To be typed next. */
+  readonly command: (words: string) => string
   readonly node: NodeView
   readonly output: Output
   readonly terminal: Terminal
@@ -49,7 +52,8 @@ export async function runJobs(line: JobsLine, terminal: Terminal): Promise<numbe
   let node: NodeView | undefined
   try {
     node = await openNode(line.config, terminal, signal)
-    const room = { line, node, output, terminal, signal }
+    const command = await ownCommands(terminal.env, line.config)
+    const room = { line, command, node, output, terminal, signal }
     if (line.task === 'list') return line.watch ? await watch(room) : await list(room)
     if (line.task === 'show') return await show(room)
     if (line.task === 'expire') return await expire(room)
@@ -95,7 +99,8 @@ async function list({ line, node, output, terminal }: Room): Promise<number> {
     const width = stdout.isTTY ? terminalWidth(stdout) : undefined
     const style = { palette: output.palette, width, managers: hasManagers(node), nowMs: Date.now() }
     for (const row of renderTable(found.jobs, style)) stdout.write(`${row}\n`)
-  }
+  } else if (line.state !== undefined)
+    stderr.write(`No job is ${line.state.split(',').join(' or ')}. In all: `)
   for (const row of renderFooter(found)) stderr.write(`${row}\n`)
   return EXIT.ok
 }
@@ -124,9 +129,10 @@ function hasManagers({ config }: NodeView): boolean {
   return config.managers.length > 1
 }
 
-async function show({ line, node, output, terminal }: Room): Promise<number> {
+async function show(room: Room): Promise<number> {
+  const { line, command, node, output, terminal } = room
   const [id = ''] = line.ids
-  const job = await node.job(id, line.manager).catch((error: unknown) => unknownJob(node, id, error))
+  const job = await node.job(id, line.manager).catch((error: unknown) => unknownJob(room, id, error))
   if (line.json) {
     terminal.stdout.write(
       `${JSON.stringify({ running: node.control !== undefined, ...job }, undefined, 2)}\n`,
@@ -134,12 +140,12 @@ async function show({ line, node, output, terminal }: Room): Promise<number> {
     return EXIT.ok
   }
   if (!node.control) terminal.stderr.write(`${STOPPED}\n`)
-  for (const text of renderJob(job, output.palette, Date.now())) output.say(text, ' '.repeat(13))
+  for (const text of renderJob(job, output.palette, Date.now(), command)) output.say(text, ' '.repeat(13))
   return EXIT.ok
 }
 
 /** With the ids that were perhaps meant. */
-async function unknownJob(node: NodeView, id: string, error: unknown): Promise<never> {
+async function unknownJob({ node, command }: Room, id: string, error: unknown): Promise<never> {
   if (!(error instanceof MagnetarError) || error.code !== 'JOB_UNKNOWN') throw error
   const { jobs } = await node.jobs({ ended: 10_000 })
   const ids = jobs.map((job) => job.id)
@@ -148,18 +154,19 @@ async function unknownJob(node: NodeView, id: string, error: unknown): Promise<n
   const near = [...new Set([...begin, ...(nearest === undefined ? [] : [nearest])])].map(plain)
   const meant = near.length > 0 ? `. Is ${near.join(' or ')} meant?` : ''
   throw new MagnetarError('JOB_UNKNOWN', `there is no job ${plain(id)}${meant}`, {
-    fix: 'List them: magnetar jobs --state all',
+    fix: `List them: ${command('jobs --state all')}`,
   })
 }
 
 const DONE: Readonly<Record<JobAction, string>> = {
   cancel: 'cancelled',
   clean: 'removed',
-  'retry-stage-out': 'its outputs are delivered again; follow it with: magnetar jobs --watch',
+  'retry-stage-out': 'its outputs are delivered again',
 }
 
-async function actOnAll({ line, node, output, terminal, signal }: Room, action: JobAction): Promise<number> {
-  const control = controlOf(node)
+async function actOnAll(room: Room, action: JobAction): Promise<number> {
+  const { line, command, node, output, terminal, signal } = room
+  const control = await controlOf(node)
   if (action === 'clean' && !line.yes) {
     const answer = await confirm(
       `Remove ${line.ids.length === 1 ? `job ${line.ids[0]}` : `${line.ids.length} jobs`} with all files, also what still runs? [y/N] `,
@@ -175,12 +182,16 @@ async function actOnAll({ line, node, output, terminal, signal }: Room, action: 
     try {
       const before = action === 'cancel' ? await control.job(id, line.manager) : undefined
       await control.act(action, id, line.manager)
-      const over = before && /complete|cancelled|failed|lost/.test(before.status)
-      results.push({ id, ok: true, message: over ? `is ${before.status} already` : DONE[action] })
+      const over = before && isOver(before.status)
+      const done =
+        action === 'retry-stage-out'
+          ? `${DONE[action]}; follow it: ${command(`jobs show ${plain(id)}`)}`
+          : DONE[action]
+      results.push({ id, ok: true, message: over ? `is ${before.status} already` : done })
       output.say(`${plain(id)}: ${results.at(-1)?.message}`)
     } catch (thrown) {
       signal.throwIfAborted()
-      const error = await unknownJob(node, id, thrown).catch((better: unknown) => better)
+      const error = await unknownJob(room, id, thrown).catch((better: unknown) => better)
       results.push({ id, ok: false, message: error instanceof Error ? error.message : String(error) })
       printError(error)
       worst = exitCodeOf(error)
@@ -199,7 +210,7 @@ async function expire({ line, node, output, terminal, signal }: Room): Promise<n
     throw new MagnetarError('ANSWER_INVALID', `--older-than ${line.olderThan}: expected a length of time`, {
       fix: 'For example: --older-than 7d',
     })
-  const control = controlOf(node)
+  const control = await controlOf(node)
   const { jobs } = await control.expire(ms, true)
   let done: Pick<ExpireAnswer, 'removed' | 'kept'> = { removed: 0, kept: [] }
   if (jobs.length === 0) output.say(`Nothing to do: no job has been over for ${showAge(ms)}.`)

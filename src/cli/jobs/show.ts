@@ -2,14 +2,19 @@ import type { ChalkInstance } from 'chalk'
 import type { JobDetails } from '../../control/types.js'
 import { showBytes } from '../deps/list.js'
 import { plain, plainLines, showAge, showTime } from '../node/show.js'
-import { colourOf } from './table.js'
+import { colourOf, isOver } from './table.js'
 
 const FILES = 20
 const LAST_LINES = 10
 const LABEL = 13
 
 /** All that is known of one job, as lines. */
-export function renderJob(job: JobDetails, palette: ChalkInstance, nowMs: number): string[] {
+export function renderJob(
+  job: JobDetails,
+  palette: ChalkInstance,
+  nowMs: number,
+  command: (words: string) => string,
+): string[] {
   const state = job.stopping ? `${job.status}, still being stopped` : job.status
   const tool = [plain(job.toolId), plain(job.toolVersion)].filter(Boolean).join(' ')
   const field = (name: string, text: string | undefined): string[] =>
@@ -31,7 +36,7 @@ export function renderJob(job: JobDetails, palette: ChalkInstance, nowMs: number
     ...stream('stdout', job.found?.stdout, palette),
     ...stream('stderr', job.found?.stderr, palette),
     ...(job.canRetryStageOut
-      ? ['', `To deliver its outputs again: magnetar jobs retry-stage-out ${plain(job.id)}`]
+      ? ['', `To deliver its outputs again: ${command(`jobs retry-stage-out ${plain(job.id)}`)}`]
       : []),
   ]
 }
@@ -43,8 +48,8 @@ function indent(text: string): string {
 function timeline({ history }: JobDetails, nowMs: number): string[] {
   return history.map(({ status, atMs, reason }, index) => {
     const next = history[index + 1]
-    const isOver = next === undefined && /complete|cancelled|failed|lost/.test(status)
-    const took = isOver ? '' : showAge((next?.atMs ?? nowMs) - atMs)
+    const ends = next === undefined && isOver(status)
+    const took = ends ? '' : showAge((next?.atMs ?? nowMs) - atMs)
     const why = reason === undefined ? '' : `  ${plain(reason)}`
     return `  ${showTime(atMs)}  ${status.padEnd(14)} ${took.padStart(7)}${why}`.trimEnd()
   })

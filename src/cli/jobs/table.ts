@@ -107,4 +107,8 @@ export function isStatus(word: string): word is JobStatus {
   return (STATUSES as readonly string[]).includes(word)
 }
 
+export function isOver(status: JobStatus): boolean {
+  return /^(complete|cancelled|failed|lost)$/.test(status)
+}
+
 export const STATUS_WORDS = STATUSES.join(', ')

@@ -1,16 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { loadConfig } from '../../config/load.js'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
+import { notPermitted } from '../../lib/not-permitted.js'
 import { findInstallation } from '../../setup/installation.js'
 import { probeSupervisor } from '../../setup/probes/supervisor.js'
 import { supervisorctl } from '../../setup/services/supervisor.js'
 import { openConfig } from '../config/config-directory.js'
-import type { Terminal } from '../config/terminal.js'
+import { say, type Terminal } from '../config/terminal.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
-import { parseDuration } from '../node/show.js'
+import { parseDuration, plain } from '../node/show.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 import {
@@ -50,11 +52,14 @@ export async function runLogs(line: LogsLine, terminal: Terminal): Promise<numbe
     const options = await openConfig(line.config, terminal)
     const { logging, configDirectory } = await loadConfig({ ...options, signal })
     const source = await findLog(logging.file, configDirectory, line)
-    const printer = createPrinter(filter, wanted, (entry) =>
-      terminal.stdout.write(`${line.json ? jsonOf(entry) : renderEntry(entry)}\n`),
-    )
+    let printed = 0
+    const printer = createPrinter(filter, wanted, (entry) => {
+      printed++
+      terminal.stdout.write(`${line.json ? jsonOf(entry) : renderEntry(entry)}\n`)
+    })
     if (source.kind === 'file') await readFiles(source.file, line, filter, printer, signal)
     else await readCommand(source.argv, printer, signal)
+    if (printed === 0 && !line.follow) say(terminal.stderr, nothingFound(line))
     return EXIT.ok
   } catch (error) {
     if (signal.aborted) return line.follow ? EXIT.ok : EXIT.interrupted
@@ -63,6 +68,12 @@ export async function runLogs(line: LogsLine, terminal: Terminal): Promise<numbe
   } finally {
     interrupts.dispose()
   }
+}
+
+function nothingFound({ job, since, lines }: LogsLine): string {
+  if (lines === '0') return 'No entries are wanted.'
+  const about = job === undefined ? '' : ` about job ${plain(job)}`
+  return `The log has no entries${about}${since === undefined ? '' : ` since ${since}`}.`
 }
 
 interface Printer {
@@ -119,8 +130,8 @@ async function readFiles(
     await former?.readOn()
     await former?.close()
   }
-  const log = await openLog(file, options).catch((error: unknown) => {
-    throw unreadable(file, error)
+  const log = await openLog(file, options).catch(async (error: unknown) => {
+    throw await unreadable(file, error)
   })
   try {
     await log.readOn()
@@ -134,10 +145,10 @@ async function readFiles(
   }
 }
 
-function unreadable(file: string, error: unknown): MagnetarError {
+async function unreadable(file: string, error: unknown): Promise<MagnetarError> {
   if (errnoOf(error) === 'EACCES')
-    return new MagnetarError('NOT_PERMITTED', `this user may not read ${file}`, {
-      fix: 'Run the command as root, or as the user of the node: sudo -u pulsar magnetar logs',
+    return notPermitted(`this user may not read ${file}`, dirname(file), {
+      command: 'magnetar logs',
       cause: error,
     })
   return new MagnetarError('LOG_NOT_FOUND', `the log cannot be read: ${messageOf(error)}`, {

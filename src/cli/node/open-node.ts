@@ -5,6 +5,7 @@ import { controlPlace } from '../../control/socket-path.js'
 import type { JobDetails, JobFilter, JobList, NodeStatus } from '../../control/types.js'
 import { type NodeRecords, openRecords } from '../../node/records.js'
 import { openConfig } from '../config/config-directory.js'
+import { restartCommand } from '../config/restart-hint.js'
 import type { Terminal } from '../config/terminal.js'
 import { version } from '../package.js'
 
@@ -50,10 +51,10 @@ export async function viewNode(config: NodeConfig, signal: AbortSignal): Promise
   }
 }
 
-/** The running server. @throws MagnetarError NODE_NOT_RUNNING */
-export function controlOf({ control }: NodeView): ControlClient {
-  if (!control) throw notRunning()
-  return control
+/** The running server. @throws MagnetarError NODE_NOT_RUNNING, with the command that starts the service where setup made it */
+export async function controlOf({ control, config }: NodeView): Promise<ControlClient> {
+  if (control) return control
+  throw notRunning(await restartCommand(config.configDirectory).catch(() => undefined))
 }
 
 export const STOPPED = 'The server is not running; this is what its records say.'

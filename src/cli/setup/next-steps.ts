@@ -33,10 +33,11 @@ export async function showNextSteps({ context }: PreparedSetup, output: Output):
     )
     output.print(`  ufw allow from GALAXY_ADDRESS to any port ${port} proto tcp`)
   }
+  const magnetar = quoteForShell(`${paths.bin}/magnetar`)
   const destination = {
     id: paths.serviceName,
     url: urlForGalaxy({ host, port, tls: sslPem !== undefined, hostname: hostname() }),
-    tokenFile: config.privateToken === undefined ? undefined : paths.appYml,
+    showToken: config.privateToken === undefined ? undefined : `${magnetar} token show`,
     jobsDirectory: config.stagingDirectory,
   }
   const heading = palette.bold('Next, on the Galaxy server:')
@@ -46,7 +47,18 @@ export async function showNextSteps({ context }: PreparedSetup, output: Output):
     output.print('The same for job_conf.xml:')
     output.print(indent(renderJobConfXml(destination)))
   }
+  output.say('"magnetar galaxy connect" there writes it into the file; "magnetar check URL" tries the node.')
+  output.print(`\n${palette.bold('Later, on this machine:')}`)
+  for (const [words, does] of LATER)
+    output.print(`  ${`${magnetar} ${words}`.padEnd(magnetar.length + 10)}${does}`)
 }
+
+const LATER = [
+  ['status', 'one screen'],
+  ['jobs', 'the jobs, with --watch'],
+  ['logs -f', 'what the server says'],
+  ['doctor', 'what is wrong, and what mends it'],
+] as const
 
 /** The node installs it after setup has ended, and needs the network for that: nobody is to learn from the first job that it could not. */
 async function showConda(

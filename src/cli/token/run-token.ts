@@ -9,10 +9,12 @@ import type { NodeConfig } from '../../config/types.js'
 import { connectControl } from '../../control/client.js'
 import { controlPlace } from '../../control/socket-path.js'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { notPermitted } from '../../lib/not-permitted.js'
 import { openConfig } from '../config/config-directory.js'
 import { say, type Terminal } from '../config/terminal.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
+import { ownCommands } from '../own-command.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 
@@ -24,7 +26,8 @@ export interface TokenLine {
 }
 
 const TOKEN_BYTES = 32
-const CONNECT = 'magnetar galaxy connect --job-conf FILE --url URL --token-stdin'
+/** Nothing can be asked where the token comes in. */
+const CONNECT = 'magnetar galaxy connect --job-conf FILE --url URL --token-stdin --yes'
 
 /** `magnetar token …`: resolves with the exit code. Tokens go to standard output alone, and only those of `show`. */
 export async function runToken(line: TokenLine, terminal: Terminal): Promise<number> {
@@ -32,7 +35,8 @@ export async function runToken(line: TokenLine, terminal: Terminal): Promise<num
   try {
     const options = await openConfig(line.config, terminal)
     await expectOwner(options)
-    const room = { line, options, terminal, signal: interrupts.signal }
+    const command = await ownCommands(terminal.env, line.config)
+    const room = { line, options, terminal, command, signal: interrupts.signal }
     if (line.task === 'show') return await show(room)
     return line.finish ? await finishRotation(room) : await rotate(room)
   } catch (error) {
@@ -48,6 +52,8 @@ interface Room {
   readonly line: TokenLine
   readonly options: LoadOptions
   readonly terminal: Terminal
+  /** To be typed next. */
+  readonly command: (words: string) => string
   readonly signal: AbortSignal
 }
 
@@ -57,16 +63,16 @@ async function expectOwner(options: LoadOptions): Promise<void> {
   const owner = (await stat(app.path).catch(() => undefined))?.uid
   const uid = process.getuid?.()
   if (uid === 0 || owner === undefined || owner === uid) return
-  throw new MagnetarError('NOT_PERMITTED', `the token is for the owner of ${app.path} and root`, {
-    fix: 'Run the command as root, or as the user of the node: sudo -u pulsar magnetar token …',
+  throw await notPermitted(`the token is for the owner of ${app.path} and root`, app.path, {
+    command: 'magnetar token …',
   })
 }
 
-async function show({ line, options, terminal, signal }: Room): Promise<number> {
+async function show({ line, options, terminal, command, signal }: Room): Promise<number> {
   const { privateToken, nextPrivateToken } = await loadConfig({ ...options, signal })
   if (privateToken === undefined)
     throw new MagnetarError('ANSWER_INVALID', 'this node has no private token: it lets everybody in', {
-      fix: 'Make one: magnetar token rotate',
+      fix: `Make one: ${command('token rotate')}`,
     })
   // Galaxy is to get the new one.
   const token = nextPrivateToken ?? privateToken
@@ -79,18 +85,18 @@ async function show({ line, options, terminal, signal }: Room): Promise<number> 
   if (nextPrivateToken !== undefined)
     say(
       terminal.stderr,
-      'This is the new one; the old one is let in too, until: magnetar token rotate --finish',
+      `This is the new one; the old one is let in too, until: ${command('token rotate --finish')}`,
     )
   say(terminal.stderr, 'Galaxy needs it as private_token of the destination. On the Galaxy server:')
-  terminal.stderr.write(`  magnetar token show | ssh GALAXY ${CONNECT}\n`)
+  terminal.stderr.write(`  ${command('token show')} | ssh GALAXY ${CONNECT}\n`)
   return EXIT.ok
 }
 
-async function rotate({ line, options, terminal, signal }: Room): Promise<number> {
+async function rotate({ line, options, terminal, command, signal }: Room): Promise<number> {
   const config = await loadConfig({ ...options, signal })
   if (config.nextPrivateToken !== undefined)
     throw new MagnetarError('ANSWER_INVALID', 'a new token is there already, and Galaxy may have it by now', {
-      fix: 'When Galaxy has it: magnetar token rotate --finish. To see it: magnetar token show',
+      fix: `When Galaxy has it: ${command('token rotate --finish')}. To see it: ${command('token show')}`,
     })
   // Without a token there is none that Galaxy uses and that would have to be let in for a while.
   const isFirst = config.privateToken === undefined
@@ -112,8 +118,8 @@ async function rotate({ line, options, terminal, signal }: Room): Promise<number
     )
     say(stdout, describeReload(reloaded))
     say(stdout, `Next: give it to Galaxy, for example:`)
-    stdout.write(`  magnetar token show | ssh GALAXY ${CONNECT}\n`)
-    if (!isFirst) say(stdout, 'When Galaxy was restarted: magnetar token rotate --finish')
+    stdout.write(`  ${command('token show')} | ssh GALAXY ${CONNECT}\n`)
+    if (!isFirst) say(stdout, `When Galaxy was restarted: ${command('token rotate --finish')}`)
   }
   return EXIT.ok
 }

@@ -1,4 +1,5 @@
 import { runCommand } from '../../lib/exec.js'
+import { findProgram } from '../../lib/find-program.js'
 import { defineExamination } from '../define-examination.js'
 import type { DoctorFacts, Finding } from '../types.js'
 
@@ -17,23 +18,26 @@ export const clock = defineExamination({
       state: 'fail',
       meaning:
         'the clock differs by more than 5 minutes from that of the Slurm controller or of Galaxy: munge refuses such machines',
-      fix: '`timedatectl set-ntp true` on the machine that is wrong',
+      fix: 'on the machine that is wrong `timedatectl set-ntp true`, or a time service (chrony) is installed and started; a container has the clock of its host',
     },
     'clock-drifts': {
       state: 'warn',
       meaning: 'it differs by more than 30 s',
-      fix: '`timedatectl set-ntp true` on the machine that is wrong',
+      fix: 'the same',
     },
     'clock-unkept': {
       state: 'warn',
       meaning: 'there was nothing to compare the clock with, and no time service keeps it right',
-      fix: '`timedatectl set-ntp true`',
+      fix: '`timedatectl set-ntp true`, or a time service (chrony) is installed and started',
     },
   },
   async examine(facts, signal) {
     const others = await otherClocks(facts)
-    const findings = others.flatMap(({ name, offMs }) => judgeClock(name, offMs))
-    if (findings.length > 0) return findings
+    const off = others.filter(({ name, offMs }) => judgeClock(name, offMs, '').length > 0)
+    if (off.length > 0) {
+      const command = await keepRight(facts, signal)
+      return off.flatMap(({ name, offMs }) => judgeClock(name, offMs, command))
+    }
     const names = others.map(({ name }) => name).join(' and ')
     if (names !== '') return [{ id: 'clock', state: 'ok', message: `as that of ${names}` }]
     if (facts.systemd?.running !== true)
@@ -50,7 +54,7 @@ export const clock = defineExamination({
         id: 'clock-unkept',
         state: 'warn',
         message: 'no time service keeps it right',
-        fix: { command: 'timedatectl set-ntp true' },
+        fix: { command: await keepRight(facts, signal) },
       },
     ]
   },
@@ -71,8 +75,34 @@ async function otherClocks({
   ]
 }
 
+/** What keeps the clock of this machine right, with what is installed here. */
+async function keepRight({ systemd, env }: DoctorFacts, signal: AbortSignal): Promise<string> {
+  const isThere = async (program: string): Promise<boolean> =>
+    (await findProgram(program, env.PATH)) !== undefined
+  const start = systemd?.running === true ? 'timedatectl set-ntp true' : 'service chrony restart'
+  if (systemd?.running === true) {
+    const args = ['show', '--property=CanNTP', '--value']
+    const found = await runCommand('timedatectl', args, { timeoutMs: TIMEOUT_MS, signal }).catch(
+      () => undefined,
+    )
+    if (found?.stdout.trim() !== 'no') return start
+  } else if (await isThere('chronyd')) return start
+  for (const [program, install] of INSTALLERS) if (await isThere(program)) return `${install} && ${start}`
+  return start
+}
+
+const INSTALLERS = [
+  ['apt-get', 'apt-get install -y chrony'],
+  ['dnf', 'dnf install -y chrony'],
+  ['zypper', 'zypper install -y chrony'],
+] as const
+
 /** @param offMs the other clock less ours */
-export function judgeClock(name: string, offMs: number): Finding<'clock-off' | 'clock-drifts'>[] {
+export function judgeClock(
+  name: string,
+  offMs: number,
+  command: string,
+): Finding<'clock-off' | 'clock-drifts'>[] {
   const off = Math.abs(offMs)
   if (off <= WARN_MS) return []
   const seconds = Math.round(off / 1000)
@@ -83,7 +113,10 @@ export function judgeClock(name: string, offMs: number): Finding<'clock-off' | '
       id: isOff ? 'clock-off' : 'clock-drifts',
       state: isOff ? 'fail' : 'warn',
       message: `it is ${how} ${offMs > 0 ? 'behind' : 'ahead of'} that of ${name}`,
-      fix: { text: 'On the machine that is wrong:', command: 'timedatectl set-ntp true' },
+      fix: {
+        text: '"date -u" on both shows which one is wrong. If it is this one (a container has the clock of its host, mend it there):',
+        command,
+      },
     },
   ]
 }

@@ -14,7 +14,8 @@ import type { DoctorFacts, Finding, Mend } from '../types.js'
 
 /** The server removes what is there at its start, and what it discards within minutes. */
 const TRASH_MS = 3_600_000
-const SOCKET_MS = 60_000
+/** The server has bound it and does not listen yet. */
+const SOCKET_MS = 2000
 const CONNECT_MS = 1000
 
 /** What killed runs left behind. */

@@ -1,0 +1,20 @@
+import { join } from 'node:path'
+import { findProgram } from '../lib/find-program.js'
+import { quoteForShell } from '../lib/shell.js'
+
+/** How this program is called in a command to be typed: by its path where it is not on PATH. */
+export async function programName(env: NodeJS.ProcessEnv): Promise<string> {
+  const prefix = env.MAGNETAR_PREFIX
+  if (!prefix || (await findProgram('magnetar', env.PATH)) !== undefined) return 'magnetar'
+  return quoteForShell(join(prefix, 'bin', 'magnetar'))
+}
+
+/** Makes commands to be typed next, about the same node: `given` is the --config of this one. */
+export async function ownCommands(
+  env: NodeJS.ProcessEnv,
+  given: string | undefined,
+): Promise<(words: string) => string> {
+  const program = await programName(env)
+  const config = given === undefined ? '' : ` --config ${quoteForShell(given)}`
+  return (words) => `${program} ${words}${config}`
+}
