@@ -134,7 +134,7 @@ export async function checkToken(
     message,
     warning: {
       why: 'Whoever reaches the node can run commands as its user.',
-      fix: 'On the node: "magnetar config set private_token - < FILE", restart it, and give Galaxy the same token.',
+      fix: 'On the node: "magnetar token rotate" makes one, "magnetar token show" shows it; give it to Galaxy.',
     },
   }
 }

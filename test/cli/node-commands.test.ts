@@ -75,9 +75,10 @@ describe('magnetar status and jobs', () => {
     const json = JSON.parse((await run('jobs', '--json', '--state', 'running')).stdout)
     expect(json).toMatchObject({ running: true, jobs: [{ id: 'one' }, { id: 'two' }] })
 
-    const cancelled = await run('jobs', 'cancel', 'one', 'three', 'on')
+    // First the one that waits: the place of the other would be its turn.
+    const cancelled = await run('jobs', 'cancel', 'three', 'one', 'on')
     expect(cancelled.code).toBe(1)
-    expect(cancelled.stdout).toBe('one: cancelled\nthree: cancelled\n')
+    expect(cancelled.stdout).toBe('three: cancelled\none: cancelled\n')
     expect(cancelled.stderr).toContain('there is no job on. Is one meant?')
     expect((await client.status('one')).status).toBe('cancelled')
     expect((await client.status('three')).status).toBe('cancelled')

@@ -16,7 +16,7 @@ export const secrets = defineExamination({
       state: 'fail',
       meaning:
         'other machines reach the node and it asks for no token: whoever does can run commands as its user',
-      fix: '`magnetar config set private_token -`, restart the server, and give Galaxy the same token',
+      fix: '`magnetar token rotate` makes one, which the running server asks for at once; then `magnetar token show`, for Galaxy',
     },
     'secret-readable': {
       state: 'fail',
@@ -51,8 +51,8 @@ export const secrets = defineExamination({
         state: 'fail',
         message: 'other machines reach the node, and it asks for no token',
         fix: {
-          text: 'Whoever reaches it can run commands. Then restart it, and give Galaxy the same token:',
-          command: `openssl rand -hex 24 | magnetar config set private_token - --config ${quoteForShell(configDirectory)}`,
+          text: 'Whoever reaches it can run commands. This makes one, asked for at once; Galaxy needs it too:',
+          command: `magnetar token rotate --config ${quoteForShell(configDirectory)}`,
         },
       })
     if (findings.length > 0) return findings
