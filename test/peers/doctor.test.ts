@@ -131,26 +131,26 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
   })
 
   it('a full disk, and one whose inodes are used up', async () => {
-    const [jobs, log] = ['/srv/pulsar/var/jobs', '/srv/pulsar/var/log']
+    const [jobs, deps] = ['/srv/pulsar/var/jobs', '/srv/pulsar/var/deps']
     const owner = 'mode=755,uid=$(id -u pulsar),gid=$(id -g pulsar)'
     await must(`mount -t tmpfs -o size=8m,${owner} tmpfs ${jobs}`)
-    await must(`mount -t tmpfs -o size=8m,nr_inodes=100,${owner} tmpfs ${log}`)
+    await must(`mount -t tmpfs -o size=8m,nr_inodes=100,${owner} tmpfs ${deps}`)
     await must(`dd if=/dev/zero of=${jobs}/huge bs=1M 2>/dev/null || test -s ${jobs}/huge`)
-    await must(`mkdir ${log}/many; cd ${log}/many; for i in $(seq 97); do : > $i; done`)
+    await must(`mkdir ${deps}/many; cd ${deps}/many; for i in $(seq 97); do : > $i; done`)
     const found = await wrong('--no-job')
     expect(found.map(({ id, message }) => [id, message])).toEqual([
       ['disk-full', '0 MiB of 8 MiB free at /srv/pulsar/var/jobs'],
       [
         'inodes-full',
-        expect.stringMatching(/^\d of 100 files can still be made at \/srv\/pulsar\/var\/log$/),
+        expect.stringMatching(/^\d of 100 files can still be made at \/srv\/pulsar\/var\/deps$/),
       ],
     ])
     // The commands show what to remove.
     expect((await sh(found[0]?.command ?? '')).stdout).toContain(`${jobs}/huge`)
-    expect((await sh(found[1]?.command ?? '')).stdout).toContain(`${log}/many`)
-    await must(`rm -r ${jobs}/huge ${log}/many`)
+    expect((await sh(found[1]?.command ?? '')).stdout).toContain(`${deps}/many`)
+    await must(`rm -r ${jobs}/huge ${deps}/many`)
     expect(await wrong('--no-job')).toEqual([])
-    await must(`umount ${jobs} && umount ${log}`)
+    await must(`umount ${jobs} && umount ${deps}`)
   })
 
   it('Slurm down', async () => {
