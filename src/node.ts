@@ -7,6 +7,8 @@ import { controlPlace } from './control/socket-path.js'
 import type { Dependencies } from './dependencies/dependencies.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
 import { startExpiry } from './jobs/expire.js'
+import { appendEvent } from './jobs/journal/note.js'
+import { startRotation } from './jobs/journal/rotate.js'
 import { openManager, type RunningManager } from './jobs/manager.js'
 import { startMonitor } from './jobs/monitor.js'
 import { errnoOf, MagnetarError, messageOf } from './lib/errors.js'
@@ -14,9 +16,10 @@ import { makeDirectories } from './lib/fs.js'
 import type { Logger } from './lib/log.js'
 import { directoriesOf } from './node/directories.js'
 import { createScheduler, createSlurmService, isLocal } from './schedulers/index.js'
+import { bootId } from './schedulers/process-table.js'
 import { createLazyHttpClient } from './staging/lazy-http-client.js'
 import { createTransferQueue } from './staging/transfer-queue.js'
-import type { Store } from './store/store.js'
+import type { Store, StoreChange } from './store/store.js'
 
 /** The release whose protocol we speak; clients compare it (pulsar/web/routes.py, setup answer). */
 export const PULSAR_VERSION = '0.16.0'
@@ -83,6 +86,9 @@ export async function startNode(config: NodeConfig, log: Logger, host?: NodeHost
     }
     const store = await openStore(config)
     releasers.push(() => store.close())
+    await store.write([startedEvent(host)], { lazy: true })
+    releasers.push(() => store.write([appendEvent({ kind: 'node-stopped', atMs: Date.now() })]))
+    releasers.push(startRotation(store, config.journal, log))
     const slurm = createSlurmService({ log })
     releasers.push(() => slurm.close())
     const transfers = createTransferQueue(config.transfers)
@@ -146,6 +152,11 @@ export async function startNode(config: NodeConfig, log: Logger, host?: NodeHost
     await close()
     throw error
   }
+}
+
+function startedEvent(host: NodeHost | undefined): StoreChange {
+  const version = host?.release ?? PULSAR_VERSION
+  return appendEvent({ kind: 'node-started', atMs: Date.now(), version, bootId: bootId(), pid: process.pid })
 }
 
 /** The private tokens of a configuration. */
@@ -212,7 +223,7 @@ async function makeUsable(option: string, directory: string, mode?: number): Pro
 async function openStore(config: NodeConfig): Promise<Store> {
   if (config.persistenceDirectory === null) {
     const { openMemoryStore } = await import('./store/memory-store.js')
-    return openMemoryStore()
+    return openMemoryStore({ keepsLogs: false })
   }
   await makeUsable('persistence_directory', config.persistenceDirectory)
   const { openLevelStore } = await import('./store/level-store.js')

@@ -63,6 +63,7 @@ export async function loadConfig(options: LoadOptions): Promise<NodeConfig> {
     privateToken: app.get('private_token') || undefined,
     nextPrivateToken: app.get('private_token_next') || undefined,
     expireJobsAfterMs: app.get('expire_jobs_after'),
+    journal: { keepMs: app.get('journal_keep'), events: app.get('journal_events') },
     stagingDirectory: resolve(options.cwd, shared.stagingDirectory),
     persistenceDirectory: readPersistenceDirectory(app, options),
     fileCacheDirectory: await readFileCacheDirectory(app, options, problems),

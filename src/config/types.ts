@@ -8,6 +8,8 @@ export interface NodeConfig {
   readonly nextPrivateToken: string | undefined
   /** undefined: jobs that are over stay until they are cleaned. */
   readonly expireJobsAfterMs: number | undefined
+  /** What is kept of the journal. */
+  readonly journal: { readonly keepMs: number; readonly events: number }
   /** Absolute. */
   readonly stagingDirectory: string
   /** Absolute; null when `persistence_directory: __none__`. */

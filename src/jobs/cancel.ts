@@ -1,5 +1,6 @@
 import { disk } from './disk/disk.js'
 import { changeStatus, type ManagerContext, recordOf } from './job.js'
+import { journaled } from './journal/note.js'
 import { activeKey } from './record.js'
 import { stopJob } from './stop.js'
 import { isDone } from './transitions.js'
@@ -20,6 +21,7 @@ export async function cancelJob(context: ManagerContext, jobId: string): Promise
         key: activeKey(context.config.name, jobId),
         value: recordOf(job, { status: 'cancelled' }),
       },
+      journaled(context, jobId, { kind: 'cancelled' }),
     ])
   } catch (error) {
     job.stopping = false

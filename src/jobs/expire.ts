@@ -52,7 +52,7 @@ export async function removeExpired(
       else if (!isExpired(summarize(name, record), olderThanMs, nowMs))
         kept.push({ id, why: 'it has only just ended again' })
       else {
-        await cleanJob(context, id)
+        await cleanJob(context, id, 'expired')
         removed++
       }
     })

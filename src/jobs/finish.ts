@@ -1,5 +1,7 @@
 import { disk } from './disk/disk.js'
 import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
+import type { JobNews } from './journal/event.js'
+import { journaled } from './journal/note.js'
 import { activeKey, endedKey, type JobEnd, type JobRecord } from './record.js'
 import { forgetTransfers } from './transfer-notes.js'
 import { isDone } from './transitions.js'
@@ -18,7 +20,13 @@ export async function finishJob(context: ManagerContext, job: Job, end: JobEnd):
 export async function recordEnd(context: ManagerContext, job: Job, end: JobEnd): Promise<void> {
   if (context.jobs.get(job.id) !== job || isDone(job.status)) return
   const reason = end.reason === undefined ? {} : { reason: end.reason }
-  await forgetActive(context, job, recordOf(job, { status: end.status, ...reason }))
+  const returnCode = end.returnCode ?? end.exitCode
+  await forgetActive(context, job, recordOf(job, { status: end.status, ...reason }), {
+    kind: 'ended',
+    status: end.status,
+    ...reason,
+    ...(returnCode === undefined ? {} : { returnCode }),
+  })
   changeStatus(context, job, end.status, end.reason)
 }
 
@@ -31,7 +39,7 @@ export async function settleStopped(
   if (context.jobs.get(job.id) !== job) return
   await writeEnd(context, job, undefined, exitCode)
   job.stopping = false
-  await forgetActive(context, job, recordOf(job))
+  await forgetActive(context, job, recordOf(job), { kind: 'stopped' })
 }
 
 export function writeEnd(
@@ -53,12 +61,18 @@ export function eventFiles(context: ManagerContext, jobId: string): string[] {
   return [context.events.file('started', jobId), context.events.file('ended', jobId)]
 }
 
-async function forgetActive(context: ManagerContext, job: Job, record: JobRecord): Promise<void> {
+async function forgetActive(
+  context: ManagerContext,
+  job: Job,
+  record: JobRecord,
+  news: JobNews,
+): Promise<void> {
   const { name } = context.config
   const ended = endedKey(name, job.id)
   await context.store.write([
     { type: 'del', key: activeKey(name, job.id) },
     job.cleaned ? { type: 'del', key: ended } : { type: 'put', key: ended, value: record },
+    journaled(context, job.id, news),
   ])
   if (job.stagesIn || job.stagesOut) await forgetTransfers(context.store, name, job.id, { lazy: true })
   context.jobs.delete(job.id)

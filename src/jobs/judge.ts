@@ -30,8 +30,9 @@ export function noteEnded(context: ManagerContext, jobId: string): Promise<void>
       job.announcedAtMs ??= Date.now()
       return askSoon(job)
     }
-    if (job.stagesOut) await endRun(context, job, { status: 'complete' })
-    else await recordEnd(context, job, { status: 'complete' })
+    const end = { status: 'complete', returnCode: code } as const
+    if (job.stagesOut) await endRun(context, job, end)
+    else await recordEnd(context, job, end)
   })
 }
 
@@ -56,13 +57,14 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
     // A script that was killed after it had left its return code (a negative exit code): the tool was through.
     const killed = report.exitCode !== undefined && report.exitCode < 0
     const left = killed ? await disk.readReturnCode(job.directory.path, false) : undefined
-    if (left !== undefined && left <= LAST_PLAIN_CODE) return endRun(context, job, { status: 'complete' })
+    if (left !== undefined && left <= LAST_PLAIN_CODE)
+      return endRun(context, job, { status: 'complete', returnCode: left })
     return endRun(context, job, { status: 'failed', reason: report.failure })
   }
   job.endedSinceMs ??= Date.now()
   const overdue = Date.now() - job.endedSinceMs >= context.returnCodeWaitMs
   const code = await disk.readReturnCode(job.directory.path, overdue)
-  if (code !== undefined) return endRun(context, job, { status: 'complete' })
+  if (code !== undefined) return endRun(context, job, { status: 'complete', returnCode: code })
   if (!overdue) return recheckLater(context, job, report)
   if (report.exitCode !== undefined)
     return endRun(context, job, { status: 'complete', exitCode: report.exitCode })

@@ -5,6 +5,7 @@ import type { JobDirectory } from './directory.js'
 import { disk } from './disk/disk.js'
 import { finishJob } from './finish.js'
 import { type Job, type ManagerContext, recordOf } from './job.js'
+import { noteEvent } from './journal/note.js'
 import { activeKey } from './record.js'
 import { hasRequirements } from './requirements.js'
 import { buildJobScript } from './script.js'
@@ -83,6 +84,9 @@ export async function launchJob(
     }
     job.newsAtMs = Date.now()
     log.info({ externalId: job.externalId }, 'launched')
+    // Its end may have been seen before the answer: then that is what the journal has.
+    if (context.jobs.get(job.id) === job)
+      noteEvent(context, job.id, { kind: 'launched', externalId: job.externalId })
     await context.lock.run(job.id, () => recordLaunch(context, job))
   } catch (error) {
     await abandonLaunch(context, job, `The job could not be launched: ${messageOf(error)}`)

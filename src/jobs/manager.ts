@@ -11,6 +11,7 @@ import type { TransferQueue } from '../staging/transfer-queue.js'
 import type { Store } from '../store/store.js'
 import { INDEX_KINDS, indexDirectory, type ManagerContext, type StatusChange } from './job.js'
 import { createJobManager } from './job-manager.js'
+import { noteEvent } from './journal/note.js'
 import { askSoon, noteEnded, noteReport, noteStarted } from './judge.js'
 import { createLaunchQueue } from './launch-queue.js'
 import { parkJobs } from './park.js'
@@ -19,6 +20,7 @@ import { createRetryLog } from './retry-log.js'
 import { watchScriptEvents } from './script-events.js'
 import { createStagingWork } from './staging-work.js'
 import { takeOver } from './take-over.js'
+import { isDone } from './transitions.js'
 import { openTrash } from './trash.js'
 import type { JobManager } from './types.js'
 
@@ -102,6 +104,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       // The first line says what; all of it is in the job's status.
       if (isBad) log.warn({ job: change.jobId }, line.split('\n', 1)[0] ?? line)
       else log.info({ job: change.jobId }, line)
+      if (!isDone(change.to)) noteEvent(context, change.jobId, { kind: 'state', to: change.to })
       if (change.to === 'running') staging.watch(change.jobId)
       for (const listener of listeners) listener(change)
     },

@@ -6,6 +6,7 @@ import { DEFAULT_RETRIES, type RetryPolicy } from '../staging/retry-policy.js'
 import { TransferError } from '../staging/transfer-error.js'
 import type { Transfer } from '../staging/transfer-queue.js'
 import type { Job, ManagerContext } from './job.js'
+import { journaled } from './journal/note.js'
 import { openTransferNotes, transferName } from './transfer-notes.js'
 import { addBytes, describeEnd, formatBytes, reportProgress, startProgress } from './transfer-progress.js'
 
@@ -88,7 +89,15 @@ export async function moveFiles(
           })
           .finally(() => progress.underWay.delete(name))
         resumed += done.resumedFrom
-        await notes.setDone(name)
+        await notes.setDone(
+          name,
+          journaled(context, job.id, {
+            kind: direction === 'in' ? 'fetched' : 'delivered',
+            file: name,
+            name: what,
+            bytes: done.bytes,
+          }),
+        )
         progress.filesDone++
         progress.fileBytes += done.bytes
         // The rest was moved for nothing: attempts began anew.

@@ -2,6 +2,7 @@ import path from 'node:path'
 import { messageOf } from '../lib/errors.js'
 import { disk } from './disk/disk.js'
 import { directoryOf, type INDEX_KINDS, indexDirectory, type Job, type ManagerContext } from './job.js'
+import { journaled } from './journal/note.js'
 import { endedKey, type JobRecord } from './record.js'
 
 /** How long a clean stop may spend on this. */
@@ -56,7 +57,10 @@ export async function parkJobs(context: ManagerContext): Promise<void> {
     }
     const parked: Parked = { atMs: Date.now(), kinds }
     if (Object.keys(kinds).length > 0)
-      await store.write([{ type: 'put', key: parkedKey(config.name), value: parked }])
+      await store.write([
+        { type: 'put', key: parkedKey(config.name), value: parked },
+        ...Object.entries(kinds).map(([id, index]) => journaled(context, id, { kind: 'handed-over', index })),
+      ])
   } catch (error) {
     log.warn(`not all jobs could be left as a Python Pulsar would find them: ${messageOf(error)}`)
   }

@@ -38,6 +38,8 @@ export interface JobEnd {
   readonly reason?: string
   /** For a script that left no return code. */
   readonly exitCode?: number
+  /** What its script left; undefined: nobody looked, or it left none. */
+  readonly returnCode?: number
 }
 
 /** Jobs that are alive, or cancelled and not yet stopped: read whole at start. */

@@ -1,8 +1,11 @@
+import path from 'node:path'
 import { backoffMs, pause } from '../lib/timing.js'
 import { SchedulerDown } from '../schedulers/scheduler.js'
+import { STARTED_FILE } from '../schedulers/started-file.js'
 import { disk } from './disk/disk.js'
 import { finishJob } from './finish.js'
 import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext } from './job.js'
+import { noteEvent } from './journal/note.js'
 import { askSoon, noteEnded } from './judge.js'
 import { submissionOf } from './launch.js'
 import { activeKey, type JobRecord } from './record.js'
@@ -53,8 +56,14 @@ export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
     if (context.jobs.get(job.id) !== job || (job.end && !job.stopping)) continue
     const externalId = found.get(job.id)
     job.externalId = externalId
+    if (externalId !== undefined) noteEvent(context, job.id, { kind: 'found-again', externalId })
     if (job.stopping) await context.lock.run(job.id, () => stopJob(context, job))
-    else if (externalId === undefined) (job.stagesIn ? toBringIn : toLaunch).push(job)
+    else if (externalId === undefined && job.stagesIn) toBringIn.push(job)
+    else if (externalId === undefined) {
+      toLaunch.push(job)
+      const began = await disk.exists(path.join(job.directory.path, STARTED_FILE))
+      noteEvent(context, job.id, { kind: 'launch-again', began })
+    }
     askSoon(job)
   }
   if (open.length > 0) {

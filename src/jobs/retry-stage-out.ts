@@ -2,6 +2,7 @@ import path from 'node:path'
 import { MagnetarError } from '../lib/errors.js'
 import { disk } from './disk/disk.js'
 import { directoryOf, type ManagerContext, reopenJob } from './job.js'
+import { journaled } from './journal/note.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
 
 /**
@@ -29,6 +30,7 @@ export async function retryStageOut(context: ManagerContext, jobId: string): Pro
     await context.store.write([
       { type: 'del', key: endedKey(name, jobId) },
       { type: 'put', key: activeKey(name, jobId), value: open },
+      journaled(context, jobId, { kind: 'retry-stage-out' }),
     ])
     // The reason goes to Galaxy as standard error, and is none any more; what the end of the run said comes back with the new end.
     await disk.removeFile(path.join(directory, 'stderr'))

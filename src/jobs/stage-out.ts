@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { errnoOf } from '../lib/errors.js'
 import type { Logger } from '../lib/log.js'
 import { untilAborted } from '../lib/until-aborted.js'
+import type { LocalFile } from '../staging/action.js'
 import { findAction } from '../staging/actions/index.js'
 import type { PlannedOutput } from '../staging/output-plan.js'
 import { TransferError } from '../staging/transfer-error.js'
@@ -9,7 +10,8 @@ import type { Delivery } from './disk/delivery.js'
 import { planner } from './disk/planner.js'
 import { uploadTarget } from './file-types.js'
 import type { Job, ManagerContext } from './job.js'
-import { type FileToMove, moveFiles, reasonOf } from './move-files.js'
+import { noteEvent } from './journal/note.js'
+import { type FileToMove, moveFiles, nameOf, reasonOf } from './move-files.js'
 
 const SHOWN_FAILURES = 5
 
@@ -31,8 +33,9 @@ export async function stageOut(
     // Other jobs have their turn in between.
     await nextTurn()
     for (const output of JSON.parse(page) as PlannedOutput[])
-      files.push(...fileToMove(job, output, failures, log))
+      files.push(...fileToMove(context, job, output, failures, log))
   }
+  noteEvent(context, job.id, { kind: 'delivering', due: files.length })
   try {
     await moveFiles(context, job, 'out', files, signal)
   } finally {
@@ -76,12 +79,22 @@ function createGiveUpLog(log: Logger): GiveUpLog {
   }
 }
 
-function fileToMove(job: Job, output: PlannedOutput, failures: string[], log: GiveUpLog): FileToMove[] {
+function fileToMove(
+  context: ManagerContext,
+  job: Job,
+  output: PlannedOutput,
+  failures: string[],
+  log: GiveUpLog,
+): FileToMove[] {
   const what = `${output.type} ${output.name}`
   const giveUp = (error: unknown): void => {
     const forgiven = isForgiven(output, error)
     log.say(forgiven ? 'warn' : 'error', `not delivered: ${reasonOf(what, error)}`)
     if (!forgiven) failures.push(reasonOf(what, error))
+    else {
+      const file = nameOf('out', output.action, localOf(job, output))
+      noteEvent(context, job.id, { kind: 'not-wanted', file, name: what })
+    }
   }
   try {
     const action = findAction(output.action.action_type)
@@ -95,7 +108,7 @@ function fileToMove(job: Job, output: PlannedOutput, failures: string[], log: Gi
       {
         action: output.action,
         what,
-        local: uploadTarget(job.directory.path, output.type, output.name),
+        local: localOf(job, output),
         move: (spec, local, tools) => move.call(action, spec, local, tools),
         onGiveUp: giveUp,
       },
@@ -104,6 +117,10 @@ function fileToMove(job: Job, output: PlannedOutput, failures: string[], log: Gi
     giveUp(error)
     return []
   }
+}
+
+function localOf(job: Job, { type, name }: PlannedOutput): LocalFile {
+  return uploadTarget(job.directory.path, type, name)
 }
 
 /**

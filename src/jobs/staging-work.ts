@@ -2,6 +2,7 @@ import { messageOf } from '../lib/errors.js'
 import { pause } from '../lib/timing.js'
 import { finishJob, writeEnd } from './finish.js'
 import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
+import { journaled } from './journal/note.js'
 import { failLaunch, readLaunch } from './launch.js'
 import type { LaunchQueue } from './launch-queue.js'
 import { createLiveOutput, type LiveOutput } from './live-output.js'
@@ -80,7 +81,10 @@ async function bringIn(
     // Forgotten in a power cut, it is found out again: the files are there.
     const value = recordOf({ ...job, stagesIn: false })
     const key = activeKey(context.config.name, job.id)
-    await context.store.write([{ type: 'put', key, value }], { lazy: true })
+    await context.store.write(
+      [{ type: 'put', key, value }, journaled(context, job.id, { kind: 'staged-in' })],
+      { lazy: true },
+    )
     if (!job.stagesOut) await forgetTransfers(context.store, context.config.name, job.id, { lazy: true })
     job.stagesIn = false
     changeStatus(context, job, 'queued')
@@ -97,7 +101,15 @@ export async function endRun(context: ManagerContext, job: Job, end: JobEnd): Pr
   if (!job.stagesOut || end.status === 'lost') return finishJob(context, job, end)
   await writeEnd(context, job, end.reason, end.exitCode)
   const value = { ...recordOf(job, { status: 'postprocessing' }), end }
-  await context.store.write([{ type: 'put', key: activeKey(context.config.name, job.id), value }])
+  const returnCode = end.returnCode ?? end.exitCode
+  await context.store.write([
+    { type: 'put', key: activeKey(context.config.name, job.id), value },
+    journaled(context, job.id, {
+      kind: 'ran',
+      status: end.status,
+      ...(returnCode === undefined ? {} : { returnCode }),
+    }),
+  ])
   job.end = end
   // The scheduler has nothing more to say about it.
   job.ranAs = job.externalId

@@ -7,6 +7,7 @@ import { UPLOAD_DIRECTORIES } from './directory.js'
 import { disk } from './disk/disk.js'
 import { uploadTarget } from './file-types.js'
 import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext } from './job.js'
+import { journaled } from './journal/note.js'
 import { wantsLiveOutput } from './live-output-post.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
 import { wantsStageIn } from './stage-in.js'
@@ -92,7 +93,14 @@ export async function recordSubmit(
   }
   // Of an earlier job of the same id.
   if (record.stagesIn || record.stagesOut) await forgetTransfers(context.store, context.config.name, jobId)
-  await context.store.write([{ type: 'put', key: activeKey(context.config.name, jobId), value: record }])
+  await context.store.write([
+    { type: 'put', key: activeKey(context.config.name, jobId), value: record },
+    journaled(context, jobId, {
+      kind: 'submitted',
+      ...(record.stagesIn ? { stagesIn: true } : {}),
+      ...(record.stagesOut ? { stagesOut: true } : {}),
+    }),
+  ])
   const job = jobFromRecord(context, record)
   context.jobs.set(jobId, job)
   if (!job.stagesIn) changeStatus(context, job, 'queued')

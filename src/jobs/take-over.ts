@@ -15,6 +15,7 @@ import {
   recordOf,
 } from './job.js'
 import { checkJobId } from './job-id.js'
+import { journaled, noteEvent } from './journal/note.js'
 import { type IndexKind, type Parked, parkedKey } from './park.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
 import { wantsStageIn } from './stage-in.js'
@@ -46,8 +47,10 @@ export async function takeOver(context: ManagerContext): Promise<void> {
   for (const [jobId, kind] of Object.entries(parked?.kinds ?? {})) {
     const job = context.jobs.get(jobId)
     if (!job) continue
-    if (!index.get(jobId)?.has(kind)) await followUp(context, job, kind, index.get(jobId))
-    else if (job.stagesIn && parked) await distrustInputs(context, job, parked.atMs)
+    if (!index.get(jobId)?.has(kind)) {
+      noteEvent(context, jobId, { kind: 'taken-over', status: job.status })
+      await followUp(context, job, kind, index.get(jobId))
+    } else if (job.stagesIn && parked) await distrustInputs(context, job, parked.atMs)
   }
   let leftAlone = 0
   for (const [jobId, kinds] of index) {
@@ -158,7 +161,10 @@ async function adopt(
     await disk.claimJobDirectory(directory)
     const isOver = adopted.status === 'complete' || adopted.status === 'failed'
     const key = isOver ? ended : activeKey(config.name, jobId)
-    await store.write([{ type: 'put', key, value: adopted }])
+    await store.write([
+      { type: 'put', key, value: adopted },
+      journaled(context, jobId, { kind: 'taken-over', status: adopted.status }),
+    ])
     if (!isOver) context.jobs.set(jobId, jobFromRecord(context, adopted))
     log.info({ job: jobId }, `taken over from a Python Pulsar: ${adopted.status}`)
     return true

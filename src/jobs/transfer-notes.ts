@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Store } from '../store/store.js'
+import type { Store, StoreChange } from '../store/store.js'
 
 /**
  * What is known of the transfers of one job: which are done, so that none is repeated after a restart, and what an unfinished one
@@ -9,7 +9,8 @@ export interface TransferNotes {
   isDone(transfer: string): boolean
   text(transfer: string): string | undefined
   setText(transfer: string, text: string): Promise<void>
-  setDone(transfer: string): Promise<void>
+  /** @param news written together with the note */
+  setDone(transfer: string, news: StoreChange): Promise<void>
 }
 
 interface Note {
@@ -33,16 +34,16 @@ export async function openTransferNotes(
   const prefix = notesPrefix(manager, jobId)
   const notes = new Map<string, Note>()
   for await (const [key, note] of store.entries<Note>(prefix)) notes.set(key.slice(prefix.length), note)
-  const put = async (transfer: string, note: Note): Promise<void> => {
+  const put = async (transfer: string, note: Note, ...news: StoreChange[]): Promise<void> => {
     notes.set(transfer, note)
     // Written without waiting for the disk: what a power cut forgets is moved once more, which does no harm.
-    await store.write([{ type: 'put', key: `${prefix}${transfer}`, value: note }], { lazy: true })
+    await store.write([{ type: 'put', key: `${prefix}${transfer}`, value: note }, ...news], { lazy: true })
   }
   return {
     isDone: (transfer) => notes.get(transfer)?.done ?? false,
     text: (transfer) => notes.get(transfer)?.text,
     setText: (transfer, text) => put(transfer, { text }),
-    setDone: (transfer) => put(transfer, { done: true }),
+    setDone: (transfer, news) => put(transfer, { done: true }, news),
   }
 }
 

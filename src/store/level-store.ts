@@ -1,7 +1,8 @@
 import { ClassicLevel } from 'classic-level'
 import { MagnetarError, messageOf } from '../lib/errors.js'
 import { makePrivateDirectory } from '../lib/private-file.js'
-import type { Store, StoreChange } from './store.js'
+import { createLogNumbers } from './log-numbers.js'
+import { LATER_MS, logNumber, type Store, type StoreChange, type WriteOptions } from './store.js'
 
 interface Waiting {
   readonly changes: readonly StoreChange[]
@@ -12,7 +13,7 @@ interface Waiting {
 /**
  * A Store in a LevelDB directory, made when missing. One process at a time may have it open. Only its user can look into it: in the
  * notes of uploads there are addresses with the keys of jobs.
- * Writes that arrive while a synced batch is under way go into the next one: one fsync for all of them.
+ * Writes that arrive while a batch is under way go into the next one: one fsync for all of them.
  * @throws MagnetarError STORE_LOCKED when another server has it, STORE_BROKEN when it cannot be opened.
  */
 export async function openLevelStore(directory: string): Promise<Store> {
@@ -35,27 +36,63 @@ export async function openLevelStore(directory: string): Promise<Store> {
     )
   }
 
-  let waiting: Waiting[] = []
+  const numbers = createLogNumbers(async (log) => {
+    for await (const key of db.keys({ gte: `${log}/`, lt: `${log}/\uffff`, reverse: true, limit: 1 }))
+      return logNumber(key)
+    return 0
+  })
+  const synced: Waiting[] = []
+  const lazy: Waiting[] = []
+  const later: Waiting[] = []
   let writing: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
 
+  /** One batch after the other, so that the entries of logs reach the disk in the order of their numbers. */
   async function writeAll(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting
-      waiting = []
-      try {
-        await db.batch(batch.flatMap((each) => each.changes) as StoreChange[], { sync: true })
-        for (const each of batch) each.resolve()
-      } catch (error) {
-        for (const each of batch) each.reject(error)
-      }
+    for (;;) {
+      // Those that need no sync wait for none but that under way.
+      if (lazy.length > 0) await writeBatch([...later.splice(0), ...lazy.splice(0)], false)
+      else if (synced.length > 0) await writeBatch([...later.splice(0), ...synced.splice(0)], true)
+      else break
     }
     writing = undefined
   }
 
-  function writeSynced(changes: readonly StoreChange[]): Promise<void> {
+  async function writeBatch(batch: readonly Waiting[], sync: boolean): Promise<void> {
+    try {
+      const { keyed, takeBack } = await numbers.key(batch.flatMap((each) => each.changes))
+      await db.batch(keyed, { sync }).catch((error: unknown) => {
+        takeBack()
+        throw error
+      })
+      for (const each of batch) each.resolve()
+    } catch (error) {
+      for (const each of batch) each.reject(error)
+    }
+  }
+
+  function begin(): void {
+    clearTimeout(timer)
+    timer = undefined
+    writing ??= writeAll()
+  }
+
+  function flushLater(): void {
+    lazy.push(...later.splice(0))
+    begin()
+  }
+
+  function write(changes: readonly StoreChange[], options: WriteOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
-      waiting.push({ changes, resolve, reject })
-      writing ??= writeAll()
+      const each = { changes, resolve, reject }
+      if (!options.later) {
+        if (options.lazy) lazy.push(each)
+        else synced.push(each)
+        begin()
+        return
+      }
+      later.push(each)
+      timer ??= setTimeout(flushLater, LATER_MS).unref()
     })
   }
 
@@ -67,8 +104,10 @@ export async function openLevelStore(directory: string): Promise<Store> {
       for await (const [key, value] of db.iterator({ gte: prefix, lt: `${prefix}\uffff` }))
         yield [key, value as T]
     },
-    write: (changes, options) => (options?.lazy ? db.batch([...changes]) : writeSynced(changes)),
+    write,
+    lastNumber: (log) => numbers.last(log),
     async close(): Promise<void> {
+      flushLater()
       await writing
       await db.close()
     },

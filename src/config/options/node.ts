@@ -1,5 +1,5 @@
 import { later, type Option } from '../option.js'
-import { anything, duration, path, requiredPath, text } from '../option-types.js'
+import { anything, duration, path, requiredPath, text, wholeNumber } from '../option-types.js'
 
 /** What the node as a whole does. */
 export const nodeOptions = {
@@ -23,6 +23,19 @@ export const nodeOptions = {
     defaultText: 'never',
     description:
       'Directories and records of jobs that are over for so long, and that nobody has collected and cleaned, are removed: a number with m, h, d or w, such as `30d`.',
+  },
+  journal_keep: {
+    type: duration,
+    default: 90 * 86_400_000,
+    defaultText: '90d',
+    description:
+      'How long the journal, in which everything that happens to a job is written and which `magnetar audit` reads, is kept: a number with m, h, d or w.',
+  },
+  journal_events: {
+    type: wholeNumber(1000, 'a whole number, 1000 or more'),
+    default: 200_000,
+    description:
+      'How many events the journal keeps at most, the latest; a job makes about eight, and one more for every file that this node moves. Ten thousand take about 2 MB.',
   },
   persistence_directory: {
     type: path,
