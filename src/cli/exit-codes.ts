@@ -1,6 +1,6 @@
 /**
  * Exit codes of all commands; documented in docs/running.md. `drift`: --check found differences; `verification`: the node is set up,
- * but the job sent through it did not end well. 10 to 18: what `magnetar check` found, by the kind of the failure. 78 is EX_CONFIG of sysexits.h.
+ * but the job sent through it did not end well. `promiseBroken`: `magnetar audit` found a history that must not be. 10 to 18: what `magnetar check` found, by the kind of the failure. 78 is EX_CONFIG of sysexits.h.
  */
 export const EXIT = {
   ok: 0,
@@ -9,6 +9,7 @@ export const EXIT = {
   drift: 3,
   notPermitted: 4,
   verification: 5,
+  promiseBroken: 6,
   checkReach: 10,
   checkTls: 11,
   checkProtocol: 12,

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { addAuditCommand } from './audit.js'
 import { addCheckCommand } from './check.js'
 import { addCompletionCommand } from './completion.js'
 import { addConfigCommand } from './config-command.js'
@@ -74,6 +75,7 @@ export function createProgram(serve: (options: ServeArguments) => Promise<number
   addTokenCommand(program, finish)
   addCheckCommand(program, finish)
   addDoctorCommand(program, finish)
+  addAuditCommand(program, finish)
   addUpgradeCommands(program, finish)
   addUninstallCommand(program, finish)
   addGalaxyCommand(program, finish)

@@ -4,7 +4,16 @@ import type { Expired } from '../jobs/expire.js'
 import { ERRORS, type ErrorCode, errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
 import { notPermitted } from '../lib/not-permitted.js'
 import { type ControlPlace, shortName } from './socket-path.js'
-import type { JobDetails, JobFilter, JobList, JobSummary, NodeStatus, ServerSigns } from './types.js'
+import type {
+  AuditFilter,
+  AuditReport,
+  JobDetails,
+  JobFilter,
+  JobList,
+  JobSummary,
+  NodeStatus,
+  ServerSigns,
+} from './types.js'
 
 /** Asking Slurm may take some of it. */
 const TIMEOUT_MS = 30_000
@@ -17,6 +26,7 @@ export interface ControlClient {
   status(): Promise<NodeStatus>
   jobs(filter: JobFilter): Promise<JobList>
   job(id: string, manager?: string): Promise<JobDetails>
+  audit(filter: AuditFilter): Promise<AuditReport>
   act(action: JobAction, id: string, manager?: string): Promise<void>
   /** With `plan`: the jobs that expire. Without: removes them. */
   expire(olderThanMs: number, plan: boolean): Promise<ExpireAnswer>
@@ -68,6 +78,7 @@ export async function connectControl(
     jobs: ({ states, manager, ended }) =>
       call('GET', `/jobs?${query({ states: states?.join(','), manager, ended })}`),
     job: (id, manager) => call('GET', `/jobs/${encodeURIComponent(id)}?${query({ manager })}`),
+    audit: ({ job, sinceMs }) => call('GET', `/audit?${query({ job, since_ms: sinceMs })}`),
     act: (action, id, manager) =>
       call('POST', `/jobs/${encodeURIComponent(id)}/${action}?${query({ manager })}`),
     expire: (olderThanMs, plan) =>

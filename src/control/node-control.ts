@@ -1,3 +1,4 @@
+import type { AuditFilter, AuditReport } from '../jobs/audit/types.js'
 import { describeJob, describeLive, type JobDetails, type JobSummary, readEnded } from '../jobs/describe.js'
 import { findExpired, removeExpired } from '../jobs/expire.js'
 import { checkJobId } from '../jobs/job-id.js'
@@ -29,6 +30,7 @@ export interface NodeControl {
   job(id: string, manager: string | undefined): Promise<JobDetails>
   act(action: JobAction, id: string, manager: string | undefined): Promise<void>
   expire(olderThanMs: number, plan: boolean): Promise<ExpireAnswer>
+  audit(filter: AuditFilter): Promise<AuditReport>
   reloadTokens(): Promise<{ tokens: number }>
 }
 
@@ -118,6 +120,14 @@ export function createNodeControl(node: ControlledNode): NodeControl {
         }
       }
       return { jobs, removed, kept }
+    },
+    async audit(filter) {
+      const { auditStore } = await import('../jobs/audit/run-audit.js')
+      const [first] = node.managers
+      if (!first) throw new MagnetarError('INTERNAL', 'a node without a manager')
+      const configs = node.managers.map(({ context }) => context.config)
+      // One store for all.
+      return auditStore(first.context.store, configs, filter)
     },
     reloadTokens: async () => ({ tokens: await node.reloadTokens() }),
   }

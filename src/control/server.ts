@@ -102,6 +102,11 @@ async function route(control: NodeControl, request: http.IncomingMessage): Promi
   if (request.method === 'GET') {
     if (first === 'ping') return control.signs()
     if (first === 'status') return control.status()
+    if (first === 'audit') {
+      const job = searchParams.get('job') ?? undefined
+      const sinceMs = wholeNumber(searchParams.get('since_ms'))
+      return control.audit({ ...(job ? { job } : {}), ...(sinceMs === undefined ? {} : { sinceMs }) })
+    }
     if (first === 'jobs' && id === undefined) {
       const states = searchParams.get('states')?.split(',').filter(isJobStatus)
       const ended = wholeNumber(searchParams.get('ended')) ?? DEFAULT_ENDED

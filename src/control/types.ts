@@ -3,6 +3,7 @@ import type { JobTransfers } from '../jobs/transfers.js'
 import type { JobStatus } from '../jobs/types.js'
 import type { DiskRoom } from '../lib/disk-space.js'
 
+export type { AuditFilter, AuditReport } from '../jobs/audit/types.js'
 export type { JobDetails, JobSummary } from '../jobs/describe.js'
 export type { JobStatus } from '../jobs/types.js'
 

@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { NodeConfig } from '../config/types.js'
 import { createOverview, type JobSource, readDisks } from '../control/overview.js'
-import type { JobDetails, JobFilter, JobList, JobSummary, NodeStatus } from '../control/types.js'
+import type {
+  AuditFilter,
+  AuditReport,
+  JobDetails,
+  JobFilter,
+  JobList,
+  JobSummary,
+  NodeStatus,
+} from '../control/types.js'
+import { auditStore } from '../jobs/audit/run-audit.js'
 import { readEnded, readLive, summarize, toDetails } from '../jobs/describe.js'
 import { jobDirectory } from '../jobs/directory.js'
 import { describeDirectory } from '../jobs/disk/details.js'
@@ -20,6 +29,7 @@ export interface NodeRecords {
   jobs(filter: JobFilter): Promise<JobList>
   /** @throws MagnetarError JOB_UNKNOWN */
   job(id: string, manager?: string): Promise<JobDetails>
+  audit(filter: AuditFilter): Promise<AuditReport>
   close(): Promise<void>
 }
 
@@ -65,6 +75,7 @@ export async function openRecords(config: NodeConfig, signal: AbortSignal): Prom
       }
       throw new MagnetarError('JOB_UNKNOWN', `there is no job ${id}`)
     },
+    audit: (filter) => auditStore(store, config.managers, filter),
     close: release,
   }
 }

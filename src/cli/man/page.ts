@@ -13,6 +13,7 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   drift: 'setup --check: something is not as wanted; setup: done, but a conflict was left alone',
   notPermitted: 'this user may not do it',
   verification: 'the node is set up, but a job sent through it did not end well',
+  promiseBroken: 'audit: a history of the journal breaks a promise',
   checkReach: 'check: the node does not answer at its address',
   checkTls: 'check: the certificate or TLS is wrong',
   checkProtocol: 'check: what answers is no Pulsar, or has no such manager',

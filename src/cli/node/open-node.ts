@@ -2,7 +2,14 @@ import { loadConfig } from '../../config/load.js'
 import type { NodeConfig } from '../../config/types.js'
 import { type ControlClient, connectControl, notRunning } from '../../control/client.js'
 import { controlPlace } from '../../control/socket-path.js'
-import type { JobDetails, JobFilter, JobList, NodeStatus } from '../../control/types.js'
+import type {
+  AuditFilter,
+  AuditReport,
+  JobDetails,
+  JobFilter,
+  JobList,
+  NodeStatus,
+} from '../../control/types.js'
 import { type NodeRecords, openRecords } from '../../node/records.js'
 import { openConfig } from '../config/config-directory.js'
 import { restartCommand } from '../config/restart-hint.js'
@@ -17,6 +24,7 @@ export interface NodeView {
   status(): Promise<NodeStatus>
   jobs(filter: JobFilter): Promise<JobList>
   job(id: string, manager?: string): Promise<JobDetails>
+  audit(filter: AuditFilter): Promise<AuditReport>
   close(): Promise<void>
 }
 
@@ -33,8 +41,8 @@ export async function openNode(
 export async function viewNode(config: NodeConfig, signal: AbortSignal): Promise<NodeView> {
   const control = await connectControl(controlPlace(config), signal)
   if (control) {
-    const { status, jobs, job } = control
-    return { config, control, status, jobs, job, close: async () => {} }
+    const { status, jobs, job, audit } = control
+    return { config, control, status, jobs, job, audit, close: async () => {} }
   }
   let opened: Promise<NodeRecords> | undefined
   const records = (): Promise<NodeRecords> => {
@@ -47,6 +55,7 @@ export async function viewNode(config: NodeConfig, signal: AbortSignal): Promise
     status: async () => (await records()).status(version()),
     jobs: async (filter) => (await records()).jobs(filter),
     job: async (id, manager) => (await records()).job(id, manager),
+    audit: async (filter) => (await records()).audit(filter),
     close: async () => (await opened)?.close(),
   }
 }
