@@ -48,6 +48,11 @@ export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
   // That needs no scheduler.
   for (const job of toDeliver) context.deliver(job)
   const ran = open.filter((job) => job.end === undefined || job.stopping)
+  // Before the scheduler is asked: what begins meanwhile it has.
+  const begun = new Set<Job>()
+  for (const job of ran) {
+    if (await disk.exists(path.join(job.directory.path, STARTED_FILE))) begun.add(job)
+  }
   const found = await askScheduler(context, ran)
   const toLaunch: Job[] = []
   const toBringIn: Job[] = []
@@ -61,8 +66,7 @@ export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
     else if (externalId === undefined && job.stagesIn) toBringIn.push(job)
     else if (externalId === undefined) {
       toLaunch.push(job)
-      const began = await disk.exists(path.join(job.directory.path, STARTED_FILE))
-      noteEvent(context, job.id, { kind: 'launch-again', began })
+      noteEvent(context, job.id, { kind: 'launch-again', began: begun.has(job) })
     }
     askSoon(job)
   }

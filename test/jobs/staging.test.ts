@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { auditStore } from '../../src/jobs/audit/run-audit.js'
 import type { RunningManager } from '../../src/jobs/manager.js'
 import { silentLogger } from '../../src/lib/log.js'
 import { createHttpClient } from '../../src/staging/node-http-client.js'
@@ -49,7 +50,11 @@ beforeEach(async () => {
   scheduler = createFakeScheduler()
   galaxy = await startJobFilesServer()
   running = await start()
-  return () => running.close()
+  return async () => {
+    // Whatever the test did: its history must be one that keeps all promises.
+    expect((await auditStore(store, [running.context.config])).violations).toEqual([])
+    await running.close()
+  }
 })
 
 const input = (name: string) => ({

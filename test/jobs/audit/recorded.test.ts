@@ -68,6 +68,27 @@ it('a submit that was acknowledged is launched by the next server when this one 
   await second.close()
 })
 
+it('a job that is cancelled while the scheduler takes it is stopped as soon as it has an id', async () => {
+  let taken = (): void => {}
+  const taking = new Promise<void>((resolve) => {
+    taken = resolve
+  })
+  const { submit } = scheduler
+  let isAsked = false
+  scheduler.submit = async (job, signal) => {
+    isAsked = true
+    await taking
+    return submit(job, signal)
+  }
+  await running.manager.setup({ jobId: '1', toolId: undefined, toolVersion: undefined })
+  await running.manager.submit('1', submitRequest('true'))
+  await waitFor(() => isAsked, { what: 'submit to the scheduler' })
+  await running.manager.cancel('1')
+  taken()
+  await waitFor(() => scheduler.cancelled.includes('x-1'), { what: 'cancel at the scheduler' })
+  expect(await violations()).toEqual([])
+})
+
 describe('the things that happen to a job', () => {
   it('are in the journal, and an audit finds nothing', async () => {
     await submit('1')
