@@ -74,7 +74,8 @@ export async function openLevelStore(directory: string): Promise<Store> {
   function begin(): void {
     clearTimeout(timer)
     timer = undefined
-    writing ??= writeAll()
+    // With nothing to write writeAll would have ended before its promise is kept here.
+    if (lazy.length + synced.length > 0) writing ??= writeAll()
   }
 
   function flushLater(): void {

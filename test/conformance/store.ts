@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Store } from '../../src/store/store.js'
+import { LATER_MS, logNumber, type Store } from '../../src/store/store.js'
 
 /** What every Store must do. `open` gives a new, empty one each time. */
 export function describeStore(name: string, open: () => Promise<Store>): void {
@@ -49,6 +50,42 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       const keys = Array.from({ length: 200 }, (_, index) => `k/${index}`)
       await Promise.all(keys.map((key) => store.write([{ type: 'put', key, value: key }])))
       expect(await all('k/')).toHaveLength(200)
+    })
+
+    it('numbers the entries of a log without a gap, however they are written', async () => {
+      const write = (value: number, options = {}) =>
+        store.write(
+          [
+            { type: 'append', log: 'log', value },
+            { type: 'put', key: `other/${value}`, value },
+          ],
+          options,
+        )
+      await Promise.all(
+        Array.from({ length: 60 }, (_, value) =>
+          write(value, [{}, { lazy: true }, { later: true }][value % 3]),
+        ),
+      )
+      const entries = (await all('log/')) as [string, number][]
+      expect(entries.map(([key]) => logNumber(key))).toEqual(Array.from({ length: 60 }, (_, at) => at + 1))
+      expect(new Set(entries.map(([, value]) => value)).size).toBe(60)
+      expect(await store.lastNumber('log')).toBe(60)
+      expect(await store.lastNumber('nothing')).toBe(0)
+    })
+
+    it('writes what can come later without another write', async () => {
+      await store.write([{ type: 'put', key: 'a', value: 1 }], { later: true })
+      expect(await store.get('a')).toBe(1)
+    })
+
+    it('goes on after what could come later went along with another write', async () => {
+      const put = { type: 'put', key: 'a', value: 1 } as const
+      const others = [store.write([put]), store.write([put])]
+      await Promise.all([...others, store.write([put], { later: true })])
+      // The time of what could come later is over, and nothing is left to write.
+      await delay(2 * LATER_MS)
+      await store.write([{ type: 'put', key: 'b', value: 2 }])
+      expect(await store.get('b')).toBe(2)
     })
 
     it('does not change what was written when the object changes later', async () => {
