@@ -12,12 +12,12 @@ import { endRun } from './staging-work.js'
 const LAST_PLAIN_CODE = 128
 const RECHECK_MS = 250
 
-/** The script has begun. */
-export function noteStarted(context: ManagerContext, jobId: string): void {
-  const job = context.jobs.get(jobId)
-  if (!job) return
-  job.newsAtMs = Date.now()
-  changeStatus(context, job, 'running')
+/** The script has begun. Under the lock: while its end is being written nothing may come after that in the journal. */
+export function noteStarted(context: ManagerContext, jobId: string): Promise<void> {
+  return underLock(context, jobId, async (job) => {
+    job.newsAtMs = Date.now()
+    changeStatus(context, job, 'running')
+  })
 }
 
 /** The script has ended: with a plain return code that is the end of the job, else the scheduler's word is wanted. */

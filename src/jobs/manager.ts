@@ -67,7 +67,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
   }
   const events = await watchScriptEvents(config.stagingDirectory, log, (event, jobId) => {
     if (!context.jobs.has(jobId)) return
-    if (event === 'started') noteStarted(context, jobId)
+    if (event === 'started') void noteStarted(context, jobId)
     else void noteEnded(context, jobId)
   })
   const context: ManagerContext = {
