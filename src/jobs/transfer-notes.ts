@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Store, StoreChange } from '../store/store.js'
 
 /**
@@ -34,10 +35,22 @@ export async function openTransferNotes(
   const prefix = notesPrefix(manager, jobId)
   const notes = new Map<string, Note>()
   for await (const [key, note] of store.entries<Note>(prefix)) notes.set(key.slice(prefix.length), note)
-  const put = async (transfer: string, note: Note, ...news: StoreChange[]): Promise<void> => {
+  let waiting: { readonly changes: StoreChange[]; readonly written: Promise<void> } | undefined
+  // Files are stored several at a time: what is noted of them in one turn is one write.
+  const put = (transfer: string, note: Note, ...news: StoreChange[]): Promise<void> => {
     notes.set(transfer, note)
-    // Written without waiting for the disk: what a power cut forgets is moved once more, which does no harm.
-    await store.write([{ type: 'put', key: `${prefix}${transfer}`, value: note }, ...news], { lazy: true })
+    waiting ??= begin()
+    waiting.changes.push({ type: 'put', key: `${prefix}${transfer}`, value: note }, ...news)
+    return waiting.written
+  }
+  const begin = (): { changes: StoreChange[]; written: Promise<void> } => {
+    const changes: StoreChange[] = []
+    const written = nextTurn().then(() => {
+      waiting = undefined
+      // Without waiting for the disk: what a power cut forgets is moved once more, which does no harm.
+      return store.write(changes, { lazy: true })
+    })
+    return { changes, written }
   }
   return {
     isDone: (transfer) => notes.get(transfer)?.done ?? false,

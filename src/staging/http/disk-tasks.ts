@@ -16,20 +16,34 @@ export interface SmallFile {
   readonly content: Uint8Array
 }
 
-/**
- * Stores files whole and durably, with one sync of each directory for all. On failure each of them is there whole or not at all.
- * Errors as openNewFile and commitNewFile.
- */
-function storeFiles(files: readonly SmallFile[]): void {
+/** Writes files under temporary names; to be synced and then named or discarded, all of them. On failure nothing is left. Errors as openNewFile. */
+function writeNewFiles(files: readonly SmallFile[]): NewFile[] {
   const written: NewFile[] = []
-  const directories = new Map<string, number>()
   try {
     for (const { base, components, content } of files) written.push(writeNewFile(base, components, content))
-    for (const { fd } of written) fs.fsyncSync(fd)
-    for (let file = written.shift(); file; file = written.shift()) keepDirectory(directories, nameFile(file))
+    return written
+  } catch (error) {
+    discardNewFiles(written)
+    throw error
+  }
+}
+
+function discardNewFiles(files: readonly NewFile[]): void {
+  for (const file of files) discardNewFile(file)
+}
+
+/**
+ * Gives synced files their names, with one sync of each directory for all. On failure each of them is there whole or not at all.
+ * Errors as commitNewFile.
+ */
+function nameFiles(files: readonly NewFile[]): void {
+  const left = [...files]
+  const directories = new Map<string, number>()
+  try {
+    for (let file = left.shift(); file; file = left.shift()) keepDirectory(directories, nameFile(file))
     for (const fd of directories.values()) fs.fsyncSync(fd)
   } finally {
-    for (const file of written) discardNewFile(file)
+    discardNewFiles(left)
     for (const fd of directories.values()) fs.closeSync(fd)
   }
 }
@@ -76,11 +90,13 @@ function nameFile(file: NewFile): number {
 export const diskTasks = {
   closePartFile,
   discardNewFile,
+  discardNewFiles,
   nameFile,
+  nameFiles,
   openForRead,
   openPartFile,
   readSmallFile,
   removePartFile,
-  storeFiles,
   writeNewFile,
+  writeNewFiles,
 }

@@ -3,11 +3,12 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import type { NewFile } from '../../lib/confined-file.js'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
+import { createLimit } from '../../lib/limit.js'
 import { createTaskPool } from '../../lib/task-pool.js'
 import { userName } from '../../lib/user-name.js'
 import type { LocalFile } from '../action.js'
 import { TransferError } from '../transfer-error.js'
-import { diskTasks } from './disk-tasks.js'
+import { diskTasks, type SmallFile } from './disk-tasks.js'
 
 /** The disk, as seen from the server's own thread. */
 const workerFile = import.meta.url.endsWith('.ts') ? './staging-worker.ts' : './staging-worker.js'
@@ -17,6 +18,8 @@ export const disk = createTaskPool(new URL(workerFile, import.meta.url), diskTas
 // In Node's own threads, side by side: the file system writes many of them in one go, one worker would queue them.
 const fsync = promisify(fs.fsync)
 const close = promisify(fs.close)
+/** Of Node's four threads one is left to others when a file system hangs. */
+const syncs = createLimit(3)
 
 /**
  * Puts what was written to a file on disk. On failure the file is discarded: the kernel may have dropped any of it.
@@ -29,6 +32,21 @@ export async function syncFile(file: NewFile): Promise<void> {
     await disk.discardNewFile(file)
     throw diskError(error)
   }
+}
+
+/**
+ * Stores small files whole and durably. On failure each of them is there whole or not at all.
+ * @throws the error of the first that failed, of whichever kind
+ */
+export async function storeFiles(files: readonly SmallFile[]): Promise<void> {
+  const written = await disk.writeNewFiles(files)
+  const synced = await Promise.allSettled(written.map(({ fd }) => syncs(() => fsync(fd))))
+  const failed = synced.find((end) => end.status === 'rejected')
+  if (failed) {
+    await disk.discardNewFiles(written)
+    throw failed.reason
+  }
+  await disk.nameFiles(written)
 }
 
 /**

@@ -12,7 +12,6 @@ import {
   appendToPart,
   emptyPart,
   notePart,
-  openLeftPart,
   openNotedPart,
   openPart,
   type Part,
@@ -21,7 +20,7 @@ import {
 } from './part.js'
 import { receiveAll, receiveRest } from './receive.js'
 import { BodyCut, readSmallBody, SMALL_BODY_BYTES } from './small-body.js'
-import { storeSmall } from './store-small.js'
+import { mayWait, storeSmall } from './store-small.js'
 import { contentLengthOf, partName, type Version, versionOf } from './version.js'
 
 /** What arrived of a file of at most so many bytes, when it was cut off, is not worth a place on disk; and many may wait for the disk. */
@@ -121,13 +120,6 @@ async function takeRest(
 }
 
 async function takeSmall(run: Run, answer: HttpAnswer, bytes: number): Promise<Transferred | undefined> {
-  if (bytes > FORGOTTEN_BYTES && !run.part && run.mayResume) {
-    run.part = await openLeftPart(run.to, versionOf(answer, bytes))
-    if (run.part && resumePoint(run.part) > 0) {
-      answer.body.destroy()
-      return undefined
-    }
-  }
   const content = await readSmallBody(answer.body, bytes).catch(async (error: unknown) => {
     if (!(error instanceof BodyCut)) throw error
     const { received, cause } = error
@@ -141,7 +133,7 @@ async function takeSmall(run: Run, answer: HttpAnswer, bytes: number): Promise<T
     return doubt(run)
   }
   await discardPart(run)
-  if (bytes <= FORGOTTEN_BYTES) run.tools.arrived?.()
+  if (mayWait(bytes)) run.tools.arrived?.()
   await storeSmall(run.to, content)
   giveBackBuffer(content)
   run.tools.progress(bytes)
@@ -152,6 +144,8 @@ async function takeSmall(run: Run, answer: HttpAnswer, bytes: number): Promise<T
 async function keepBeginning(run: Run, version: Version, received: Uint8Array): Promise<void> {
   await discardPart(run)
   run.part = await openPart(run.to, version, run.tools)
+  // Only by its note it is found again: to look for parts of every small file would cost each of them a task of the disk.
+  await notePart(run.part, run.tools)
   await emptyPart(run.part)
   await appendToPart(run.part, received)
   run.tools.progress(received.length)

@@ -1,9 +1,10 @@
 import http from 'node:http'
 import net from 'node:net'
 
-const READ_BYTES = 512 * 1024
+/** More is no faster: the parser's copies are then memory that the system takes back each time, and clears again. */
+const READ_BYTES = 256 * 1024
 
-/** Of connections that were closed: a server that closes each would else cost half a MiB a file. */
+/** Of connections that were closed: a server that closes each would else cost a quarter of a MiB a file. */
 const spare: Buffer[] = []
 const MAX_SPARE = 8
 /** Memory that is written over by the next read. */
@@ -11,7 +12,7 @@ const readBuffers = new WeakSet<ArrayBufferLike>()
 let parserCopies = true
 
 /**
- * Plain connections that read up to 512 KiB at a time, always into the same memory, instead of Node's 64 KiB, each of them an allocation of
+ * Plain connections that read up to 256 KiB at a time, always into the same memory, instead of Node's 64 KiB, each of them an allocation of
  * its own: a download takes half the processor time (docs/decisions/0010).
  */
 export class LargeReadsAgent extends http.Agent {

@@ -50,7 +50,7 @@ export async function openNotedPart(to: LocalFile, tools: TransferTools): Promis
 }
 
 /** What earlier attempts left of this version, if anything. */
-export async function openLeftPart(to: LocalFile, version: Version): Promise<Part | undefined> {
+async function openLeftPart(to: LocalFile, version: Version): Promise<Part | undefined> {
   const name = partName(lastOf(to), version)
   const file = await disk.openPartFile(to.base, to.components, name, { existing: true })
   return file && withSpace({ name, version, file, bytes: file.size })

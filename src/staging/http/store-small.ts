@@ -1,9 +1,11 @@
 import type { LocalFile } from '../action.js'
-import { disk, diskError } from './disk.js'
+import { diskError, storeFiles } from './disk.js'
 import type { SmallFile } from './disk-tasks.js'
 
 /** So many files at most in one go. */
 const MAX_BATCH = 32
+/** So much may wait for the disk while the connections it came over fetch the next files: more is no faster, and is memory. */
+const MAX_HELD_BYTES = 4 * 1024 * 1024
 
 interface Waiting {
   readonly file: SmallFile
@@ -13,6 +15,12 @@ interface Waiting {
 
 /** By directory, so that a file system that hangs holds up only what is for it. */
 const queues = new Map<string, Waiting[]>()
+let heldBytes = 0
+
+/** Whether a file of `bytes` bytes may wait for the disk without holding up others that could travel meanwhile. */
+export function mayWait(bytes: number): boolean {
+  return heldBytes + bytes <= MAX_HELD_BYTES
+}
 
 /**
  * Stores a small file whole and durably. Those that arrive while the disk is busy are stored together afterwards: waking a thread
@@ -20,7 +28,8 @@ const queues = new Map<string, Waiting[]>()
  * @throws TransferError
  */
 export function storeSmall({ base, components }: LocalFile, content: Uint8Array): Promise<void> {
-  return new Promise((done, failed) => {
+  heldBytes += content.length
+  return new Promise<void>((done, failed) => {
     const waiting = { file: { base, components, content }, done, failed }
     const queue = queues.get(base)
     if (queue) queue.push(waiting)
@@ -28,6 +37,8 @@ export function storeSmall({ base, components }: LocalFile, content: Uint8Array)
       queues.set(base, [waiting])
       void work(base)
     }
+  }).finally(() => {
+    heldBytes -= content.length
   })
 }
 
@@ -40,7 +51,7 @@ async function work(base: string): Promise<void> {
 /** All of them together, or, when that fails, each for itself: only those that are to blame are told. */
 async function storeAll(batch: readonly Waiting[]): Promise<void> {
   try {
-    await disk.storeFiles(batch.map(({ file }) => file))
+    await storeFiles(batch.map(({ file }) => file))
     for (const { done } of batch) done()
     return
   } catch (error) {
