@@ -19,6 +19,7 @@ const bundle = await rolldown({
     'planner-worker': join(directory, 'jobs', 'disk', 'planner-worker.js'),
     'staging-worker': join(directory, 'staging', 'http', 'staging-worker.js'),
     'copy-worker': join(directory, 'staging', 'copy', 'copy-worker.js'),
+    'library-process': join(directory, 'schedulers', 'drmaa', 'library-process.js'),
   },
   platform: 'node',
   // What only a terminal needs.

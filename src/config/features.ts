@@ -10,8 +10,8 @@ export const FEATURES = {
     'this release has no user authentication: jobs are accepted from everyone who has the private token',
   sentry: 'this release does not report to Sentry',
   cvmfsexec: 'this release does not set up CVMFS for jobs: it must be mounted on the machines that run them',
-  drmaa:
-    "this release does not load a DRMAA library: on a host with Slurm it submits by Slurm's own commands, elsewhere it does not start",
+  external_drmaa:
+    'this release runs jobs as the user of the server only, so it does not start with this manager; type: queued_drmaa does that',
   condor: 'this release does not submit to HTCondor',
   coexecution: 'this release does not write jobs for another container to run',
   cli: 'of job plugins this release has only Slurm, of shell plugins only LocalShell',

@@ -53,6 +53,8 @@ export function readManager(named: NamedManager, context: ManagerContext): Manag
     numConcurrentJobs: readConcurrency(type, section, problems),
     nativeSpecification: section.get('native_specification') || undefined,
     jobNameTemplate: section.get('job_name_template') || managerOptions.job_name_template.default,
+    drmaaLibraryPath: resolveLibrary(section, options),
+    drmaaFallback: section.get('drmaa_fallback'),
     minPollingIntervalMs: Math.round(section.get('min_polling_interval') * 1000),
     jobPlugin: section.get('job_plugin') || undefined,
     shellPlugin: section.get('shell_plugin') || undefined,
@@ -62,6 +64,13 @@ export function readManager(named: NamedManager, context: ManagerContext): Manag
     stageOutRetries: readRetries(section, 'postprocess_action'),
     liveOutput: shared.sendsLiveOutput ? shared.liveOutput : undefined,
   }
+}
+
+/** A bare name is for the system's dynamic linker to find. */
+function resolveLibrary(section: ManagerSection, options: LoadOptions): string | undefined {
+  const library = section.get('drmaa_library_path')
+  if (!library) return undefined
+  return library.includes('/') ? resolve(options.cwd, library) : library
 }
 
 function readRetries(
@@ -99,7 +108,7 @@ function requestMissingParts(
   const { features, problems } = context
   if (type === 'coexecution') features.addManager('coexecution', `${name} (${type})`)
   else if (type === 'queued_condor') features.addManager('condor', `${name} (${type})`)
-  else if (type.includes('drmaa')) features.addManager('drmaa', `${name} (${type})`)
+  else if (type === 'queued_external_drmaa') features.addManager('external_drmaa', `${name} (${type})`)
   if (type !== 'queued_cli') return
   const jobPlugin = section.get('job_plugin')
   const shellPlugin = section.get('shell_plugin') || 'LocalShell'

@@ -103,6 +103,10 @@ export interface ManagerConfig {
   readonly numConcurrentJobs: number
   readonly nativeSpecification: string | undefined
   readonly jobNameTemplate: string
+  /** queued_drmaa: the library; undefined: DRMAA_LIBRARY_PATH, or where the system finds it. */
+  readonly drmaaLibraryPath: string | undefined
+  /** queued_drmaa: whether Slurm's own commands may do, where the library cannot be used. */
+  readonly drmaaFallback: boolean
   readonly minPollingIntervalMs: number
   /** queued_cli: `job_plugin` and `shell_plugin`. */
   readonly jobPlugin: string | undefined

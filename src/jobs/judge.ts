@@ -68,6 +68,8 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
   if (!overdue) return recheckLater(context, job, report)
   if (report.exitCode !== undefined)
     return endRun(context, job, { status: 'complete', exitCode: report.exitCode })
+  if (report.unexplained !== undefined)
+    return endRun(context, job, { status: 'failed', reason: report.unexplained })
   const waited =
     context.returnCodeWaitMs > 0
       ? ` (waited ${context.returnCodeWaitMs / 1000} s for it, option return_code_wait)`
@@ -100,8 +102,9 @@ function recheckLater(context: ManagerContext, job: Job, report: SchedulerReport
  */
 async function ranElsewhere(job: Job): Promise<boolean> {
   const text = await disk.readIfThere(path.join(job.directory.path, STARTED_FILE))
-  const ranAs = text && parseStarted(text)?.slurmJobId
-  if (!ranAs || ranAs === job.externalId) return false
+  const ranAs = text && parseStarted(text)?.schedulerJobId
+  // A DRMAA library may add the cluster's name to the id.
+  if (!ranAs || ranAs === job.externalId || job.externalId?.startsWith(`${ranAs}.`)) return false
   job.externalId = ranAs
   askSoon(job)
   return true

@@ -97,7 +97,12 @@ export const ERRORS = {
   // Schedulers
   SCHEDULER_UNSUPPORTED: {
     meaning: 'The manager has a type, job plugin or shell plugin that this release cannot run jobs with.',
-    fix: 'Use queued_python, unqueued, slurm, or queued_cli with job_plugin Slurm and shell_plugin LocalShell; queued_drmaa only on a host with Slurm.',
+    fix: 'Use queued_python, unqueued, slurm, queued_drmaa, or queued_cli with job_plugin Slurm and shell_plugin LocalShell.',
+  },
+  DRMAA_UNUSABLE: {
+    meaning:
+      "The DRMAA library of a queued_drmaa manager is missing, cannot be loaded, or ends its process, and Slurm's own commands cannot, or may not, take its place.",
+    fix: 'Name the library in drmaa_library_path of the manager, or in DRMAA_LIBRARY_PATH (local_env.sh); "ldd LIBRARY" shows what it lacks itself. On a host with Slurm, type: slurm needs none.',
   },
   // Conda
   CONDA_FAILED: {

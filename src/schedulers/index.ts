@@ -12,6 +12,8 @@ export interface SchedulerDeps {
   readonly slurm: SharedSlurm
   /** Whether Slurm's commands are on this host. */
   hasSlurm(): Promise<boolean>
+  /** The compiled program that loads DRMAA libraries, for tests, which run from the sources. */
+  readonly drmaaProgram?: string
 }
 
 /**
@@ -31,9 +33,12 @@ export async function createScheduler(config: ManagerConfig, deps: SchedulerDeps
       return createSlurm(config, deps, log)
     case 'queued_drmaa':
     case 'queued_drmaa_xsede':
-      // slurm-drmaa's native specification is options of sbatch, so Slurm's own commands do what the library would.
-      if (!(await deps.hasSlurm())) throw unsupported(config, `type: ${config.type} where there is no sbatch`)
-      return createSlurm(config, deps, log)
+      return createDrmaa(config, deps, log)
+    case 'queued_external_drmaa':
+      throw unsupported(
+        config,
+        'type: queued_external_drmaa, which runs each job as the user that Galaxy names. Running jobs as real users comes later; type: queued_drmaa runs them as the user of this server',
+      )
     default:
       throw unsupported(config, `type: ${config.type}`)
   }
@@ -42,6 +47,17 @@ export async function createScheduler(config: ManagerConfig, deps: SchedulerDeps
 async function createSlurm(config: ManagerConfig, deps: SchedulerDeps, log: Logger): Promise<Scheduler> {
   const { createSlurmScheduler } = await import('./slurm/slurm.js')
   return createSlurmScheduler(config, await deps.slurm.open(), log)
+}
+
+async function createDrmaa(config: ManagerConfig, deps: SchedulerDeps, log: Logger): Promise<Scheduler> {
+  const { openDrmaa } = await import('./drmaa/open-drmaa.js')
+  return openDrmaa(config, {
+    log,
+    hasSlurm: deps.hasSlurm,
+    openSlurm: () => deps.slurm.open(),
+    createSlurm: (nativeSpecification) => createSlurm({ ...config, nativeSpecification }, deps, log),
+    program: deps.drmaaProgram,
+  })
 }
 
 /** LocalShell is what the real one takes when none is named (pulsar cli/__init__.py: DEFAULT_SHELL_PLUGIN). */

@@ -13,6 +13,8 @@ export interface SchedulerReport {
    * failure. A sentence for the admin, in Slurm's own words where there are some.
    */
   readonly failure?: string
+  /** Why the job failed, should its script have left no return code: the scheduler cannot tell a tool that failed from one that was killed. */
+  readonly unexplained?: string
   /** Exit code as the scheduler saw it (negative: signal), when it knows; the script's return_code file goes before it. */
   readonly exitCode?: number
 }

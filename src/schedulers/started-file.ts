@@ -1,12 +1,13 @@
 /**
  * J/started: written by the job script as its first act, with O_EXCL, so that a script never runs twice, whoever
  * starts it (two submits after a crash, a requeue, an array). One line:
- * `<SLURM_JOB_ID or nothing>:<pid>:<start time, field 22 of /proc/PID/stat>:<boot id>`.
+ * `<the scheduler's id or nothing>:<pid>:<start time, field 22 of /proc/PID/stat>:<boot id>`; the id is that of Slurm, PBS, LSF or
+ * Grid Engine, whose JOB_ID is only taken where its SGE_TASK_ID is too.
  */
 
 export interface Started {
-  /** Id of the Slurm job that runs the script. */
-  readonly slurmJobId: string | undefined
+  /** Id that the script runs under, of Slurm or of another cluster that is used through DRMAA. */
+  readonly schedulerJobId: string | undefined
   readonly process: ProcessIdentity
 }
 
@@ -25,8 +26,8 @@ const LINE = /^([^:\n]*):(\d+):(\d+):([0-9a-f-]+)$/
 export function parseStarted(text: string): Started | undefined {
   const match = LINE.exec(text.trim())
   if (!match) return undefined
-  const [, slurmJobId = '', pid = '', startTime = '', bootId = ''] = match
-  return { slurmJobId: slurmJobId || undefined, process: { pid: Number(pid), startTime, bootId } }
+  const [, schedulerJobId = '', pid = '', startTime = '', bootId = ''] = match
+  return { schedulerJobId: schedulerJobId || undefined, process: { pid: Number(pid), startTime, bootId } }
 }
 
 /**
@@ -39,7 +40,7 @@ export function STARTED_FRAGMENT(jobDirectory: string): string {
   return `_started_stat= _started_boot= _started_line= _started_new=
 { IFS= read -r _started_stat < /proc/$$/stat; IFS= read -r _started_boot < /proc/sys/kernel/random/boot_id; } 2>/dev/null
 _started_stat=(\${_started_stat##*) })
-_started_line="\${SLURM_JOB_ID:-}:$$:\${_started_stat[19]:-0}:$_started_boot"
+_started_line="\${SLURM_JOB_ID:-\${PBS_JOBID:-\${LSB_JOBID:-\${SGE_TASK_ID:+\${JOB_ID:-}}}}}:$$:\${_started_stat[19]:-0}:$_started_boot"
 set -C
 { { _started_new=1; printf '%s\\n' "$_started_line"; } > ${file}; } 2>/dev/null
 set +C

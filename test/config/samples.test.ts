@@ -15,7 +15,6 @@ interface Expected {
 
 const QUEUE = 'message_queue_url is set: this release serves REST only'
 const CONDOR = 'this release does not submit to HTCondor'
-const DRMAA = 'this release does not load a DRMAA library'
 const SENTRY = 'sentry_dsn is set'
 const POLLING = 'min_polling_interval only works inside a manager'
 const CACHE_PATH = 'container_image_cache_path has no effect'
@@ -23,7 +22,7 @@ const ASSIGN_IDS = 'means the same as galaxy'
 
 function organisation(names: string[], staging: string, persistence: string): Expected {
   const managers = names.map((name) => `${name}:queued_drmaa`)
-  return { managers, staging, persistence, warnings: [QUEUE, SENTRY, DRMAA] }
+  return { managers, staging, persistence, warnings: [QUEUE, SENTRY] }
 }
 
 const DATA = { staging: '/data/share/staging', persistence: '/data/share/persisted_data' }
@@ -34,13 +33,13 @@ const EXPECTED: Record<string, Expected> = {
     managers: ['_default_:queued_drmaa'],
     staging: '/cwd/files/staging',
     persistence: '/cwd/files/persisted_data',
-    warnings: [DRMAA],
+    warnings: [],
   },
   'dagobah-exercise.app.yml': {
     managers: ['_default_:queued_drmaa'],
     staging: '/srv/pulsar/var/jobs',
     persistence: '/srv/pulsar/var/active',
-    warnings: [DRMAA],
+    warnings: [],
   },
   'eu-be01.app.yml': {
     ...DATA,

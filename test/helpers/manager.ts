@@ -32,6 +32,8 @@ export function managerConfig(stagingDirectory: string, more: Partial<ManagerCon
     numConcurrentJobs: 1,
     nativeSpecification: undefined,
     jobNameTemplate: 'pulsar_$job_id',
+    drmaaLibraryPath: undefined,
+    drmaaFallback: true,
     minPollingIntervalMs: 500,
     jobPlugin: undefined,
     shellPlugin: undefined,

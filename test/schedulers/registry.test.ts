@@ -1,17 +1,27 @@
 import { describe, expect, it } from 'vitest'
 import type { ManagerConfig } from '../../src/config/types.js'
-import { silentLogger } from '../../src/lib/log.js'
+import { type Logger, silentLogger } from '../../src/lib/log.js'
 import { createScheduler, createSlurmService, isLocal } from '../../src/schedulers/index.js'
 import { managerConfig } from '../helpers/manager.js'
+import { libraryProgram } from '../peers/drmaa/build-library.js'
 
 const base = managerConfig('/s', { numConcurrentJobs: 4 })
 
-async function create(config: Partial<ManagerConfig>, hasSlurm = false) {
+const job = {
+  jobId: '1',
+  name: 'n',
+  directory: '/j',
+  workingDirectory: '/j/w',
+  stdout: '/j/o',
+  stderr: '/j/e',
+}
+
+async function create(config: Partial<ManagerConfig>, hasSlurm = false, log = silentLogger) {
   const slurm = createSlurmService({ log: silentLogger })
   try {
     return await createScheduler(
       { ...base, ...config },
-      { log: silentLogger, slurm, hasSlurm: async () => hasSlurm },
+      { log, slurm, hasSlurm: async () => hasSlurm, drmaaProgram: libraryProgram },
     )
   } finally {
     await slurm.close()
@@ -31,18 +41,8 @@ describe('the registry of schedulers', () => {
     { type: 'slurm' },
     { type: 'queued_cli', jobPlugin: 'Slurm' },
     { type: 'queued_cli', jobPlugin: 'Slurm', shellPlugin: 'LocalShell' },
-    { type: 'queued_drmaa' },
-    { type: 'queued_drmaa_xsede' },
   ] as const)('makes Slurm of %j, where there is one', async (config) => {
     const scheduler = await create(config, true)
-    const job = {
-      jobId: '1',
-      name: 'n',
-      directory: '/j',
-      workingDirectory: '/j/w',
-      stdout: '/j/o',
-      stderr: '/j/e',
-    }
     expect(scheduler.headers(job, {})).toContain('#SBATCH -J n')
   })
 
@@ -50,7 +50,6 @@ describe('the registry of schedulers', () => {
     [{ type: 'queued_cli', jobPlugin: 'Torque' }, 'job_plugin: Torque'],
     [{ type: 'queued_cli' }, 'job_plugin: (not set)'],
     [{ type: 'queued_cli', jobPlugin: 'Slurm', shellPlugin: 'SecureShell' }, 'shell_plugin: SecureShell'],
-    [{ type: 'queued_drmaa' }, 'type: queued_drmaa where there is no sbatch'],
     [{ type: 'queued_external_drmaa' }, 'type: queued_external_drmaa'],
     [{ type: 'queued_condor' }, 'type: queued_condor'],
     [{ type: 'coexecution' }, 'type: coexecution'],
@@ -58,6 +57,48 @@ describe('the registry of schedulers', () => {
     await expect(create(config)).rejects.toMatchObject({
       code: 'SCHEDULER_UNSUPPORTED',
       message: expect.stringContaining(words),
+    })
+  })
+
+  it.each([
+    'queued_drmaa',
+    'queued_drmaa_xsede',
+  ] as const)('makes Slurm of %s where its library is missing, says so once, and translates the native specification', async (type) => {
+    const lines: [object, string][] = []
+    const log: Logger = {
+      ...silentLogger,
+      warn: (...line: unknown[]) => lines.push(line as never),
+      child: () => log,
+    }
+    const config = {
+      type,
+      drmaaLibraryPath: '/nowhere/libdrmaa.so',
+      nativeSpecification: '--time=1:30 -p long',
+    }
+    const scheduler = await create(config, true, log)
+    expect(scheduler.headers(job, { time: '5' })).toEqual([
+      '#SBATCH -o /j/o',
+      '#SBATCH -e /j/e',
+      '#SBATCH -J n',
+      '#SBATCH --time=1:30:00 -p long',
+    ])
+    expect(lines).toEqual([
+      [
+        { code: 'DRMAA_UNUSABLE' },
+        expect.stringMatching(/nowhere\/libdrmaa\.so.*Slurm's own commands instead/),
+      ],
+    ])
+  })
+
+  it('refuses a DRMAA manager without its library where there is no Slurm, or Slurm may not do', async () => {
+    const config = { type: 'queued_drmaa', drmaaLibraryPath: '/nowhere/libdrmaa.so' } as const
+    await expect(create(config)).rejects.toMatchObject({
+      code: 'DRMAA_UNUSABLE',
+      message: expect.stringMatching(/manager _default_: .*nowhere.* no sbatch to use instead/),
+    })
+    await expect(create({ ...config, drmaaFallback: false }, true)).rejects.toMatchObject({
+      code: 'DRMAA_UNUSABLE',
+      message: expect.stringContaining('drmaa_fallback: false'),
     })
   })
 

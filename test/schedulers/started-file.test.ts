@@ -10,8 +10,14 @@ const boot = '1b4e28ba-2fa1-41d2-883f-0016d3cca427'
 
 describe('parseStarted', () => {
   it.each([
-    [`123:45:6789:${boot}\n`, { slurmJobId: '123', process: { pid: 45, startTime: '6789', bootId: boot } }],
-    [`:45:6789:${boot}`, { slurmJobId: undefined, process: { pid: 45, startTime: '6789', bootId: boot } }],
+    [
+      `123:45:6789:${boot}\n`,
+      { schedulerJobId: '123', process: { pid: 45, startTime: '6789', bootId: boot } },
+    ],
+    [
+      `:45:6789:${boot}`,
+      { schedulerJobId: undefined, process: { pid: 45, startTime: '6789', bootId: boot } },
+    ],
     ['', undefined],
     ['123:45:67', undefined],
     ['123:45:6789:', undefined],
@@ -35,7 +41,7 @@ describe('the fragment of the job script', () => {
     const first = await run(directory, { SLURM_JOB_ID: '77' })
     const started = parseStarted(await readFile(join(directory, 'started'), 'utf8'))
     expect(first).toMatchObject({ code: 0, stderr: '', stdout: `body ${started?.process.pid}\n` })
-    expect(started).toMatchObject({ slurmJobId: '77', process: { bootId: bootId() } })
+    expect(started).toMatchObject({ schedulerJobId: '77', process: { bootId: bootId() } })
     expect(Number(started?.process.startTime)).toBeGreaterThan(0)
     expect(await run(directory, { SLURM_JOB_ID: '78' })).toMatchObject({ code: 0, stdout: '', stderr: '' })
     expect(await run(directory)).toMatchObject({ code: 0, stdout: '', stderr: '' })

@@ -195,7 +195,7 @@ describe('wrong answers', () => {
     ],
     [
       { flags: { manager: 'drmaa' } },
-      "--manager: drmaa is not in this release; --manager slurm uses Slurm's own commands",
+      "--manager: drmaa needs --drmaa-library FILE; --manager slurm uses Slurm's own commands and needs none",
     ],
     [
       { flags: { prefix: '/usr' } },

@@ -1,5 +1,15 @@
 import { later, type Option } from '../option.js'
-import { anything, concurrency, oneOf, path, retries, seconds, text, tmpDirectory } from '../option-types.js'
+import {
+  anything,
+  concurrency,
+  flag,
+  oneOf,
+  path,
+  retries,
+  seconds,
+  text,
+  tmpDirectory,
+} from '../option-types.js'
 import type { ManagerType } from '../types.js'
 
 export const MANAGER_TYPES = [
@@ -45,7 +55,7 @@ export const managerOnlyOptions = {
     type: oneOf(MANAGER_TYPES),
     default: 'queued_python',
     description:
-      'How jobs are run: `queued_python` some at a time and `unqueued` at once, both on this machine; `slurm`, and `queued_cli` with `job_plugin: Slurm`, through sbatch.',
+      'How jobs are run: `queued_python` some at a time and `unqueued` at once, both on this machine; `slurm`, and `queued_cli` with `job_plugin: Slurm`, through sbatch; `queued_drmaa` through [a DRMAA library](drmaa.md).',
   },
   name: {
     type: text,
@@ -67,6 +77,18 @@ export const managerOnlyOptions = {
     type: text,
     default: 'pulsar_$job_id',
     description: 'Name of the job in the scheduler.',
+  },
+  drmaa_library_path: {
+    type: path,
+    default: undefined,
+    defaultText: '`$DRMAA_LIBRARY_PATH`, or `libdrmaa.so` where the system finds it',
+    description: "queued_drmaa: the cluster's DRMAA library. Magnetar's own.",
+  },
+  drmaa_fallback: {
+    type: flag,
+    default: true,
+    description:
+      "queued_drmaa: whether jobs are submitted with Slurm's own commands on a host that has them, when the library cannot be used. Magnetar's own.",
   },
   job_plugin: { type: text, default: undefined, description: 'queued_cli: the scheduler, `Slurm`.' },
   shell_plugin: {
@@ -121,10 +143,10 @@ export const managerOnlyOptions = {
   ...retryOptions('preprocess_action', 'fetching an input'),
   ...retryOptions('postprocess_action', 'delivering an output'),
   'submit_*': later(anything, 'condor', 'queued_condor: lines of the submit file.', QUIET),
-  production: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
-  chown_working_directory_script: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
-  drmaa_launch_script: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
-  drmaa_kill_script: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
-  user_mapping_script: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
-  user_mapping_timeout: later(anything, 'drmaa', 'queued_external_drmaa.', QUIET),
+  production: later(anything, 'external_drmaa', 'queued_external_drmaa.', QUIET),
+  chown_working_directory_script: later(anything, 'external_drmaa', 'queued_external_drmaa.', QUIET),
+  drmaa_launch_script: later(anything, 'external_drmaa', 'queued_external_drmaa.', QUIET),
+  drmaa_kill_script: later(anything, 'external_drmaa', 'queued_external_drmaa.', QUIET),
+  user_mapping_script: later(anything, 'external_drmaa', 'queued_external_drmaa.', QUIET),
+  user_mapping_timeout: later(anything, 'external_drmaa', 'queued_external_drmaa.', QUIET),
 } as const satisfies Record<string, Option>

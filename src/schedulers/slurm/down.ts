@@ -27,9 +27,12 @@ export function downReason(program: string, result: CommandResult): SchedulerDow
   if (result.signal !== null) return new SchedulerDown(`${program} was ended by ${result.signal}`)
   if (result.code === 0) return undefined
   const text = `${result.stderr}\n${result.stdout}`
+  return isDownText(text) ? new SchedulerDown(`${program}: ${firstError(text)}`) : undefined
+}
+
+/** Whether these words of Slurm are about reaching it, not about what was asked. */
+export function isDownText(text: string): boolean {
   return DOWN.some((pattern) => pattern.test(text))
-    ? new SchedulerDown(`${program}: ${firstError(text)}`)
-    : undefined
 }
 
 /** The first line that tells something, without the program's prefixes. */

@@ -45,7 +45,7 @@ export function buildHeaders(
  * A path that sbatch takes literally: `%j` and the like are replaced in it, `%%` is a per cent sign; but as soon as there is
  * a backslash nothing is replaced, and backslashes are taken out (man sbatch, filename pattern; tried with 22.05).
  */
-function filePattern(path: string): string {
+export function filePattern(path: string): string {
   return path.includes('\\') ? path.replaceAll('\\', '\\\\') : path.replaceAll('%', '%%')
 }
 

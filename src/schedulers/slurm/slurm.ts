@@ -4,15 +4,14 @@ import { untilAborted } from '../../lib/until-aborted.js'
 import { type RecoverRequest, type Scheduler, SchedulerDown, type Submission } from '../scheduler.js'
 import { NotAsked } from './breaker.js'
 import { isSlurmId } from './command.js'
+import { findHandedOver } from './find-handed-over.js'
 import { buildHeaders, type HeaderSource } from './headers.js'
 import { managerOptions } from './params.js'
 import { slurmPollIntervalMs } from './poll-interval.js'
 import { buildSbatch, parseSbatch } from './sbatch.js'
 import { buildScancel, parseScancel } from './scancel.js'
 import type { SlurmService } from './service.js'
-import { slurmIdsFromStarted } from './started-ids.js'
 import type { JobIdentity } from './state-query.js'
-import { reportOf } from './states.js'
 
 /** Jobs whose name and directory are remembered, to see that an id still means the same job; the oldest are forgotten. */
 const MAX_IDENTITIES = 10_000
@@ -37,25 +36,6 @@ export function createSlurmScheduler(manager: HeaderSource, service: SlurmServic
     return externalId
   }
 
-  /** Ids of jobs whose sbatch was never answered or recorded: from J/started, else by name and directory in the queue. */
-  async function find(jobs: readonly Submission[], signal: AbortSignal): Promise<Map<string, string>> {
-    const found = await slurmIdsFromStarted(jobs, signal)
-    const rest = jobs.filter(({ jobId }) => !found.has(jobId))
-    if (rest.length === 0) return found
-    const live = new Map<string, string>()
-    for (const record of await untilAborted(service.stateQuery.list(), signal)) {
-      const state = reportOf(record)?.state
-      // An ended one of the same name may be from an earlier life of the job id; had ours ended, J/started would be there.
-      if (state === 'ended') continue
-      live.set(`${record.name}\0${record.workingDirectory ?? ''}`, record.baseId)
-    }
-    for (const job of rest) {
-      const id = live.get(`${job.name}\0${job.workingDirectory}`)
-      if (id !== undefined) found.set(job.jobId, id)
-    }
-    return found
-  }
-
   return {
     headers(job, params) {
       const { lines, droppedSpecification } = buildHeaders(job, params, manager)
@@ -69,7 +49,7 @@ export function createSlurmScheduler(manager: HeaderSource, service: SlurmServic
     },
     async submit(job, signal) {
       if (uncertain.has(job.jobId)) {
-        const id = (await find([job], signal)).get(job.jobId)
+        const id = (await findHandedOver([job], service, signal)).get(job.jobId)
         uncertain.delete(job.jobId)
         if (id !== undefined) return remember(id, job)
       }
@@ -100,7 +80,7 @@ export function createSlurmScheduler(manager: HeaderSource, service: SlurmServic
         if (job.externalId === undefined) lost.push(job)
         else recovered.set(job.jobId, remember(job.externalId, job))
       }
-      const found = await find(lost, signal)
+      const found = await findHandedOver(lost, service, signal)
       for (const job of lost) {
         const id = found.get(job.jobId)
         if (id !== undefined) recovered.set(job.jobId, remember(id, job))

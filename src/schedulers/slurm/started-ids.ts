@@ -1,4 +1,4 @@
-/** Slurm ids that the job scripts themselves have written (J/started). */
+/** Ids that the job scripts themselves have written (J/started). */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, messageOf } from '../../lib/errors.js'
@@ -8,8 +8,8 @@ import { parseStarted, STARTED_FILE } from '../started-file.js'
 
 const MAX_READING = 16
 
-/** Job id → Slurm id, for the jobs whose script has begun. @throws SchedulerDown when a file is there but cannot be read. */
-export async function slurmIdsFromStarted(
+/** Job id → the scheduler's id, for the jobs whose script has begun. @throws SchedulerDown when a file is there but cannot be read. */
+export async function startedIds(
   jobs: readonly Submission[],
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
@@ -19,7 +19,7 @@ export async function slurmIdsFromStarted(
     jobs.map(({ jobId, directory }) =>
       limited(async () => {
         signal.throwIfAborted()
-        const id = parseStarted(await readIfThere(join(directory, STARTED_FILE)))?.slurmJobId
+        const id = parseStarted(await readIfThere(join(directory, STARTED_FILE)))?.schedulerJobId
         if (id !== undefined) found.set(jobId, id)
       }),
     ),

@@ -37,7 +37,8 @@ export function submitRejection(result: CommandResult): SubmitRejected {
   return new SubmitRejected(kind, `Slurm refused the job: ${text} (${HINTS[kind]})`)
 }
 
-function kindOf(text: string): SubmitRejected['kind'] {
+/** What a refusal of Slurm is about. */
+export function kindOf(text: string): SubmitRejected['kind'] {
   if (QOS_LIMIT.test(text)) return 'qos'
   // "Requested nodes not in this partition" is about the partition, "Requested node configuration is not available" is not.
   if (PARTITION.test(text) && !/account/i.test(text)) return 'partition'

@@ -65,10 +65,13 @@ const checkInstance: Rule = ({ manifest }, { instance, prefix }, complain) => {
   complain('instance', `${prefix} holds ${what}; name another --prefix, or leave --instance out`)
 }
 
-const checkManager: Rule = (state, { manager, verify }, complain) => {
+const checkManager: Rule = (state, { manager, drmaaLibrary, verify }, complain) => {
   const { slurm } = state.facts
-  if (manager === 'drmaa')
-    complain('manager', "drmaa is not in this release; --manager slurm uses Slurm's own commands")
+  if (manager === 'drmaa' && drmaaLibrary === undefined)
+    complain(
+      'manager',
+      "drmaa needs --drmaa-library FILE; --manager slurm uses Slurm's own commands and needs none",
+    )
   if (manager === 'slurm' && !slurm.found && verify !== false)
     complain('manager', `no Slurm answers here: ${slurm.why}. With --no-verify it is set up all the same`)
 }

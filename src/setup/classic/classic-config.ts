@@ -1,5 +1,4 @@
 import { join, resolve } from 'node:path'
-import { FEATURES } from '../../config/features.js'
 import { renderAppYml } from '../files/render/app-yml.js'
 import { renderLocalEnv } from '../files/render/local-env.js'
 import { renderServerIni } from '../files/render/server-ini.js'
@@ -157,10 +156,7 @@ function describeCheck({ host, port, privateToken }: ClassicOptions, mode: strin
 }
 
 /** Stands where pip's output would. */
-function describeInstall({ libdrmaaPath, supervisor }: ClassicOptions): string[] {
+function describeInstall({ supervisor }: ClassicOptions): string[] {
   const more = supervisor ? ' Supervisor comes with the system: apt-get install supervisor' : ''
-  return [
-    `Nothing to install: Magnetar uses no Python packages.${more}`,
-    ...(libdrmaaPath ? [`Before the first start: ${FEATURES.drmaa}`] : []),
-  ]
+  return [`Nothing to install: Magnetar uses no Python packages.${more}`]
 }

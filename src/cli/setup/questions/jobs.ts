@@ -5,14 +5,16 @@ export const jobQuestions: readonly Question[] = [
   selectFor({
     name: 'manager',
     message: 'How should jobs run?',
-    choices: ({ input: { facts } }) => [
+    choices: ({ draft, input: { facts } }) => [
       facts.slurm.found
         ? { value: 'slurm', name: 'Slurm', detail: describeSlurm(facts.slurm) }
         : { value: 'slurm', name: 'Slurm', unavailable: `not found: ${facts.slurm.why}` },
       {
         value: 'drmaa',
         name: 'DRMAA library',
-        unavailable: "not in this release; Slurm is used through Slurm's own commands",
+        ...(draft.answers.drmaaLibrary === undefined
+          ? { unavailable: 'for that, begin with magnetar setup --drmaa-library FILE' }
+          : { detail: draft.answers.drmaaLibrary }),
       },
       { value: 'local', name: 'on this machine, N at a time' },
     ],

@@ -9,10 +9,10 @@ const DEPENDENCIES = ['conda', 'modules', 'none'] as const satisfies readonly De
 export const jobOptions: readonly SetupOption[] = [
   {
     name: 'manager',
-    flags: [{ flag: '--manager', argument: 'slurm|local' }],
-    // drmaa is understood, and refused with the reason; nobody is led to it.
-    type: { ...oneOf(MANAGERS), expected: 'slurm or local', completes: ['slurm', 'local'] },
-    description: 'what runs the jobs: the cluster, or this machine itself',
+    flags: [{ flag: '--manager', argument: 'slurm|local|drmaa' }],
+    type: oneOf(MANAGERS),
+    description:
+      "what runs the jobs: the cluster, by Slurm's commands or a DRMAA library, or this machine itself",
     why: 'Slurm spreads jobs over the cluster; on this machine itself they share its CPUs with whatever else runs here.',
     defaultText: 'slurm where sinfo answers, else local',
     default: ({ facts: { slurm } }) =>
@@ -53,8 +53,8 @@ export const jobOptions: readonly SetupOption[] = [
     name: 'drmaaLibrary',
     flags: [{ flag: '--drmaa-library', argument: 'FILE' }],
     type: orNone(file),
-    description: 'libdrmaa, for the Python Pulsar: DRMAA_LIBRARY_PATH in local_env.sh',
-    why: "Magnetar itself uses Slurm's own commands and needs no such library.",
+    description: 'libdrmaa of the cluster, for --manager drmaa: DRMAA_LIBRARY_PATH in local_env.sh',
+    why: "Slurm's own commands need no such library.",
     defaultText: 'none',
     default: () => undefined,
   },
