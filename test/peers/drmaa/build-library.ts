@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, rmSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -24,6 +24,10 @@ export interface TestDrmaa {
   /** Writes such a file. */
   tell(name: string, text?: string): Promise<void>
   untell(name: string): void
+  /** Takes back all that it was told. */
+  behave(): void
+  /** Ids of all jobs that it ever took. */
+  jobs(): Promise<string[]>
   /** Calls of that function, each with the id or name of its job. */
   calls(name: string): Promise<string[]>
 }
@@ -43,6 +47,12 @@ export async function buildDrmaa(directory: string): Promise<TestDrmaa> {
       await writeFile(join(state, name), text)
     },
     untell: (name) => rmSync(join(state, name), { force: true }),
+    behave() {
+      for (const name of readdirSync(state)) {
+        if (/^(hang|crash|fail|say)-|^(late|version|system|forget)$/.test(name)) rmSync(join(state, name))
+      }
+    },
+    jobs: () => readdir(join(state, 'jobs')),
     async calls(name) {
       const lines = (await readFile(join(state, 'calls'), 'utf8').catch(() => '')).split('\n')
       return lines.flatMap((line) => (line.startsWith(`${name} `) ? [line.slice(name.length + 1)] : []))

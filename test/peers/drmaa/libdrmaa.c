@@ -15,6 +15,8 @@
  *               file is made one smaller and goes at 0
  *   fail-CALL   the call answers with the error number and the text in the file
  *   say-ID      job_ps answers with the number in the file
+ *   crash-job_ps-ID   as crash-job_ps, for one job
+ *   late        jobs do not start while it is there
  *   forget      job_ps does not know jobs that have ended
  *
  * A job with --hold in its native specification waits for ever.
@@ -198,6 +200,8 @@ static void start(const char *id) {
   dup2(null, 0), dup2(null, 1), dup2(null, 2);
   pid_t job = fork();
   if (job == 0) {
+    path_of(path, "late");
+    while (access(path, F_OK) == 0) usleep(20000);
     setpgid(0, 0);
     sigset_t none;
     sigemptyset(&none);
@@ -220,7 +224,6 @@ static void start(const char *id) {
   waitpid(job, &status, 0);
   snprintf(text, sizeof text, "%d", status);
   write_file("ends/%s", id, text);
-  (void)path;
   _exit(0);
 }
 
@@ -254,6 +257,8 @@ int drmaa_job_ps(const char *id, int *state, char *error, size_t length) {
   if (!open_session) return answer(NO_SESSION, error, length, "No active session.");
   int wrong = misbehave("job_ps", id, error, length);
   if (wrong) return wrong;
+  snprintf(text, sizeof text, "job_ps-%.20s", id);
+  crash(text, 0);
   if (read_file(text, sizeof text, "say-%s", id)) {
     if (!strncmp(text, "gone", 4)) return answer(INVALID_JOB, error, length, "The job specified by the 'jobid' does not exist.");
     *state = strtol(text, NULL, 0);
