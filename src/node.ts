@@ -196,6 +196,23 @@ async function openControl(parts: ControlParts): Promise<() => Promise<void>> {
   }
 }
 
+/**
+ * What would keep a manager's jobs from being run as its configuration says, as warnings. Looks at DRMAA libraries only: the rest
+ * of a configuration tells by itself. `drmaaLibrary` is DRMAA_LIBRARY_PATH as the server will have it.
+ * @throws MagnetarError as the start of the node would
+ */
+export async function probeManagers(config: NodeConfig, drmaaLibrary: string | undefined): Promise<string[]> {
+  const warnings: string[] = []
+  for (const manager of config.managers) {
+    if (manager.type !== 'queued_drmaa' && manager.type !== 'queued_drmaa_xsede') continue
+    const { probeLibrary } = await import('./schedulers/drmaa/probe-library.js')
+    const given = { fromEnvironment: drmaaLibrary, hasSlurm: await hasSlurm() }
+    const warning = await probeLibrary(manager, given)
+    if (warning !== undefined) warnings.push(warning)
+  }
+  return warnings
+}
+
 async function hasSlurm(): Promise<boolean> {
   const { findProgram } = await import('./lib/find-program.js')
   return (await findProgram('sbatch')) !== undefined

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { expectNothingLost } from '../helpers/kill-restart.js'
 import { needs } from '../helpers/needs.js'
@@ -83,6 +84,25 @@ describe('magnetar serve with queued_drmaa', needs(missing), () => {
     })
     expect(check.exitCode, check.output).toBe(0)
     expect(existsSync(join(directory, 'staging', 'checked', 'external_id'))).toBe(true)
+  })
+
+  it('is validated with the library, and without it where Slurm may do or not', async () => {
+    const directory = await tempDirectory()
+    const validate = async (manager: object, env: Record<string, string> = {}) => {
+      await writeFile(
+        join(directory, 'app.yml'),
+        JSON.stringify({ manager: { type: 'queued_drmaa', ...manager } }),
+      )
+      const args = [resolve('bin', 'magnetar.js'), 'config', 'validate', '--config', directory]
+      return runCommand(process.execPath, args, { env, timeoutMs: 60_000 })
+    }
+    const good = await validate({ drmaa_library_path: drmaa.library })
+    expect(good.output).toMatch(/^valid: [^\n]*\n$/)
+    await writeFile(join(directory, 'local_env.sh'), `export DRMAA_LIBRARY_PATH=${drmaa.library}\n`)
+    expect((await validate({ drmaa_fallback: false })).output).toMatch(/^valid: [^\n]*\n$/)
+    const bad = await validate({ drmaa_library_path: '/nowhere/libdrmaa.so', drmaa_fallback: false })
+    expect(bad.exitCode).not.toBe(0)
+    expect(bad.output).toMatch(/nowhere\/libdrmaa\.so[\s\S]*DRMAA_UNUSABLE/)
   })
 
   it('does not start with a library that it cannot use, and says what to do', async () => {

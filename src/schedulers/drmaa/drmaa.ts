@@ -24,7 +24,7 @@ import type { JobTemplate } from './wire.js'
 export interface DrmaaOptions {
   readonly nativeSpecification: string | undefined
   readonly minPollingIntervalMs: number
-  /** Finds jobs in the DRM's own queue by name and directory, where there are commands for that (Slurm's). */
+  /** Finds jobs in the DRM's own queue by name and directory; undefined where there are no commands for that. */
   readonly findInQueue?: FindInQueue | undefined
   readonly confirmMs?: number | undefined
   /** How long a job whose submit was not answered may take to show that it has begun, before it is submitted again. */
@@ -34,7 +34,13 @@ export interface DrmaaOptions {
 export type FindInQueue = (
   jobs: readonly Submission[],
   signal: AbortSignal,
-) => Promise<ReadonlyMap<string, string>>
+) => Promise<ReadonlyMap<string, string> | undefined>
+
+interface Finding {
+  readonly id: string | undefined
+  /** It is too early to conclude that it was not handed over. */
+  readonly mayShow?: boolean
+}
 
 interface Unsettled {
   since: number
@@ -59,23 +65,25 @@ export function createDrmaaScheduler(options: DrmaaOptions, library: DrmaaLibrar
   }
 
   /** The id of a job that was handed over, by us or by a server before us. @throws SchedulerDown while that goes on */
-  async function find(job: Submission, signal: AbortSignal): Promise<string | undefined> {
+  async function find(job: Submission, signal: AbortSignal): Promise<Finding> {
     const trace = await readSubmitTrace(job)
     if (trace.kind === 'busy') throw new SchedulerDown(`the submit of job ${job.jobId} is still under way`)
-    if (trace.kind === 'id') return trace.id
-    const started = (await startedIds([job], signal)).get(job.jobId)
-    if (started !== undefined) return started
-    if (trace.kind === 'none' && !unsettled.has(job.jobId)) return undefined
-    const queued = (await findInQueue?.([job], signal))?.get(job.jobId)
-    if (queued === undefined && !unsettled.has(job.jobId))
-      unsettled.set(job.jobId, { since: Date.now(), crashes: 0 })
-    return queued
+    if (trace.kind === 'id') return { id: trace.id }
+    const id = (await startedIds([job], signal)).get(job.jobId)
+    if (id !== undefined) return { id }
+    if (trace.kind === 'none' && !unsettled.has(job.jobId)) return { id: undefined }
+    const queue = await findInQueue?.([job], signal)
+    const open = unsettled.get(job.jobId) ?? { since: Date.now(), crashes: 0 }
+    unsettled.set(job.jobId, open)
+    // Where no queue can be searched, J/started shows the job when it has begun.
+    return { id: queue?.get(job.jobId), mayShow: queue === undefined && Date.now() - open.since < settleMs }
   }
 
-  async function settle(job: Submission, open: Unsettled, signal: AbortSignal): Promise<string | undefined> {
-    const id = await find(job, signal)
+  /** The id of a job whose last submit was not answered; undefined: it is to be submitted again. */
+  async function settle(job: Submission, signal: AbortSignal): Promise<string | undefined> {
+    const { id, mayShow } = await find(job, signal)
     if (id !== undefined) return id
-    if (open.crashes >= MAX_CRASHES) {
+    if ((unsettled.get(job.jobId)?.crashes ?? 0) >= MAX_CRASHES) {
       await forbidStart(job)
       unsettled.delete(job.jobId)
       throw new SubmitRejected(
@@ -83,8 +91,7 @@ export function createDrmaaScheduler(options: DrmaaOptions, library: DrmaaLibrar
         `The DRMAA library ended its process ${MAX_CRASHES} times when this job was submitted. Its native specification is what differs from job to job`,
       )
     }
-    // A queue that was searched has answered; without one, J/started shows it when the job has begun.
-    if (!findInQueue && Date.now() - open.since < settleMs)
+    if (mayShow)
       throw new SchedulerDown(
         'it is not known whether the last submit came through; waiting for a sign of the job',
       )
@@ -118,7 +125,7 @@ export function createDrmaaScheduler(options: DrmaaOptions, library: DrmaaLibrar
     async submit(job, signal) {
       const open = unsettled.get(job.jobId)
       if (open) {
-        const id = await settle(job, open, signal)
+        const id = await settle(job, signal)
         if (id !== undefined) {
           unsettled.delete(job.jobId)
           return remember(id)
@@ -158,7 +165,7 @@ export function createDrmaaScheduler(options: DrmaaOptions, library: DrmaaLibrar
         else recovered.set(job.jobId, remember(job.externalId))
       }
       for (const job of lost) {
-        const id = await find(job, signal)
+        const { id } = await find(job, signal)
         if (id !== undefined) recovered.set(job.jobId, remember(id))
       }
       return recovered
