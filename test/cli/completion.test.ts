@@ -47,7 +47,7 @@ describe('completion for bash', () => {
     expect(await complete('')).toEqual(expect.arrayContaining(['setup', 'serve', 'completion', 'man']))
     expect(await complete('se')).toEqual(['setup', 'serve'])
     expect(await complete('setup', '--manag')).toEqual(['--manager'])
-    expect(await complete('setup', '--manager', '')).toEqual(['slurm', 'local'])
+    expect(await complete('setup', '--manager', '')).toEqual(['slurm', 'local', 'drmaa'])
     expect(await complete('setup', '--manager', 'l')).toEqual(['local'])
     expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish'])
   })
@@ -57,9 +57,9 @@ describe('completion for bash', () => {
   })
 
   it('reads --flag=value as readline breaks it', async () => {
-    expect(await complete('setup', '--manager', '=', '')).toEqual(['slurm', 'local'])
+    expect(await complete('setup', '--manager', '=', '')).toEqual(['slurm', 'local', 'drmaa'])
     expect(await complete('setup', '--manager', '=', 's')).toEqual(['slurm'])
-    expect(await complete('setup', '--manager', '=')).toEqual(['slurm', 'local'])
+    expect(await complete('setup', '--manager', '=')).toEqual(['slurm', 'local', 'drmaa'])
   })
 
   it('offers files and directories where such are wanted, also with spaces in their names', async () => {
@@ -109,7 +109,7 @@ describe('completion for fish', () => {
   it('offers commands, flags, values and files', needs(noFish), async () => {
     expect(await complete('magnetar se')).toEqual(['serve', 'setup'])
     expect(await complete('magnetar setup --manag')).toEqual(['--manager'])
-    expect(await complete('magnetar setup --manager ')).toEqual(['local', 'slurm'])
+    expect(await complete('magnetar setup --manager ')).toEqual(['drmaa', 'local', 'slurm'])
     expect(await complete('magnetar serve -c h')).toEqual(['helpers/', 'http/'])
     expect(await complete('magnetar setup --instance ')).toEqual([])
   })

@@ -104,7 +104,6 @@ describe('the messages', () => {
     expect([describeStart(exercise), ...describeResult(exercise)]).toEqual([
       'Bootstrapping pulsar configuration into directory .',
       expect.stringMatching(/^Nothing to install: .* apt-get install supervisor$/),
-      expect.stringMatching(/^Before the first start: .*DRMAA/),
       ' - app.yml created, update to configure Pulsar application.',
       ' - server.ini created, update to configure web server.',
       '   * Target web server uwsgi',
