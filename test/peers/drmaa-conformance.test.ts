@@ -23,7 +23,10 @@ beforeAll(async () => {
     Object.assign(process.env, slurm.env)
   }
 })
-afterAll(() => slurm?.stop())
+afterAll(async () => {
+  await drmaa?.stop()
+  await slurm?.stop()
+})
 
 async function open(nativeSpecification?: string): Promise<Scheduler> {
   const path = real ?? drmaa?.library ?? ''

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { expectNothingLost } from '../helpers/kill-restart.js'
 import { needs } from '../helpers/needs.js'
 import { createPulsarClient } from '../helpers/pulsar-client.js'
@@ -23,6 +23,7 @@ describe('magnetar serve with queued_drmaa', needs(missing), () => {
   beforeAll(async () => {
     drmaa = await buildDrmaa(await tempDirectory())
   })
+  afterAll(() => drmaa?.stop())
   afterEach(async () => {
     drmaa.behave()
     await Promise.all(servers.splice(0).map((server) => server.stop()))

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type Logger, silentLogger } from '../../src/lib/log.js'
 import { createDrmaaScheduler } from '../../src/schedulers/drmaa/drmaa.js'
 import { createLibrary, type DrmaaLibrary, type LibraryOptions } from '../../src/schedulers/drmaa/library.js'
@@ -25,6 +25,7 @@ describe('DRMAA, when the library does wrong', needs(missing), () => {
     drmaa = await buildDrmaa(await tempDirectory())
   })
   afterEach(() => drmaa.behave())
+  afterAll(() => drmaa?.stop())
 
   interface Opened {
     readonly scheduler: Scheduler

@@ -26,6 +26,8 @@ export interface TestDrmaa {
   untell(name: string): void
   /** Takes back all that it was told. */
   behave(): void
+  /** Ends the jobs that still run. */
+  stop(): Promise<void>
   /** Ids of all jobs that it ever took. */
   jobs(): Promise<string[]>
   /** Calls of that function, each with the id or name of its job. */
@@ -50,6 +52,17 @@ export async function buildDrmaa(directory: string): Promise<TestDrmaa> {
     behave() {
       for (const name of readdirSync(state)) {
         if (/^(hang|crash|fail|say)-|^(late|version|system|forget)$/.test(name)) rmSync(join(state, name))
+      }
+    },
+    async stop() {
+      for (const id of await readdir(join(state, 'pids')).catch(() => [])) {
+        if (existsSync(join(state, 'ends', id))) continue
+        const group = Number(await readFile(join(state, 'pids', id), 'utf8'))
+        try {
+          process.kill(-group, 'SIGKILL')
+        } catch {
+          // It ended meanwhile.
+        }
       }
     },
     jobs: () => readdir(join(state, 'jobs')),
