@@ -18,7 +18,8 @@ export interface SchedulerDeps {
 
 /**
  * The scheduler of a manager. Slurm's modules are loaded only when a manager needs them: they would cost every start.
- * @throws MagnetarError SCHEDULER_UNSUPPORTED for types and plugins that this release does not have.
+ * Of types and plugins that this release does not have: one that refuses every job, as the Python Pulsar does for plugins it does not know.
+ * @throws MagnetarError SCHEDULER_UNSUPPORTED where a job could do harm, or the Python Pulsar would not start either.
  */
 export async function createScheduler(config: ManagerConfig, deps: SchedulerDeps): Promise<Scheduler> {
   const log = deps.log.child({ manager: config.name })
@@ -26,9 +27,10 @@ export async function createScheduler(config: ManagerConfig, deps: SchedulerDeps
     case 'queued_python':
     case 'unqueued':
       return createLocalScheduler({ limit: config.numConcurrentJobs }, log)
-    case 'queued_cli':
-      checkPlugins(config)
-      return createSlurm(config, deps, log)
+    case 'queued_cli': {
+      const missing = missingPlugin(config)
+      return missing === undefined ? createSlurm(config, deps, log) : createUnavailable(config, missing)
+    }
     case 'slurm':
       return createSlurm(config, deps, log)
     case 'queued_drmaa':
@@ -39,6 +41,9 @@ export async function createScheduler(config: ManagerConfig, deps: SchedulerDeps
         config,
         'type: queued_external_drmaa, which runs each job as the user that Galaxy names. Running jobs as real users comes later; type: queued_drmaa runs them as the user of this server',
       )
+    case 'queued_condor':
+    case 'coexecution':
+      return createUnavailable(config, `type: ${config.type}`)
     default:
       throw unsupported(config, `type: ${config.type}`)
   }
@@ -61,10 +66,14 @@ async function createDrmaa(config: ManagerConfig, deps: SchedulerDeps, log: Logg
 }
 
 /** LocalShell is what the real one takes when none is named (pulsar cli/__init__.py: DEFAULT_SHELL_PLUGIN). */
-function checkPlugins({ shellPlugin = 'LocalShell', ...config }: ManagerConfig): void {
-  if (shellPlugin !== 'LocalShell') throw unsupported(config, `shell_plugin: ${shellPlugin}`)
-  if (config.jobPlugin !== 'Slurm')
-    throw unsupported(config, `job_plugin: ${config.jobPlugin ?? '(not set)'}`)
+function missingPlugin({ jobPlugin, shellPlugin = 'LocalShell' }: ManagerConfig): string | undefined {
+  if (shellPlugin !== 'LocalShell') return `shell_plugin: ${shellPlugin}`
+  return jobPlugin === 'Slurm' ? undefined : `job_plugin: ${jobPlugin ?? '(not set)'}`
+}
+
+async function createUnavailable(config: { readonly name: string }, what: string): Promise<Scheduler> {
+  const { createUnavailableScheduler } = await import('./unavailable.js')
+  return createUnavailableScheduler(unsupported(config, what).message)
 }
 
 function unsupported(config: { readonly name: string }, what: string): MagnetarError {

@@ -47,12 +47,7 @@ describe('the registry of schedulers', () => {
   })
 
   it.each([
-    [{ type: 'queued_cli', jobPlugin: 'Torque' }, 'job_plugin: Torque'],
-    [{ type: 'queued_cli' }, 'job_plugin: (not set)'],
-    [{ type: 'queued_cli', jobPlugin: 'Slurm', shellPlugin: 'SecureShell' }, 'shell_plugin: SecureShell'],
     [{ type: 'queued_external_drmaa' }, 'type: queued_external_drmaa'],
-    [{ type: 'queued_condor' }, 'type: queued_condor'],
-    [{ type: 'coexecution' }, 'type: coexecution'],
   ] as const)('refuses %j by name', async (config, words) => {
     await expect(create(config)).rejects.toMatchObject({
       code: 'SCHEDULER_UNSUPPORTED',
@@ -100,6 +95,37 @@ describe('the registry of schedulers', () => {
       code: 'DRMAA_UNUSABLE',
       message: expect.stringContaining('drmaa_fallback: false'),
     })
+  })
+
+  it.each([
+    [{ type: 'queued_cli', jobPlugin: 'Torque' }, 'job_plugin: Torque'],
+    [{ type: 'queued_cli' }, 'job_plugin: (not set)'],
+    [{ type: 'queued_cli', jobPlugin: 'Slurm', shellPlugin: 'SecureShell' }, 'shell_plugin: SecureShell'],
+    [{ type: 'queued_condor' }, 'type: queued_condor'],
+    [{ type: 'coexecution' }, 'type: coexecution'],
+  ] as const)('refuses the jobs of %j by name, and concludes nothing of earlier ones', async (config, words) => {
+    const scheduler = await create(config)
+    const { signal } = new AbortController()
+    const job = {
+      jobId: '1',
+      name: 'n',
+      directory: '/j',
+      workingDirectory: '/j/w',
+      stdout: '/o',
+      stderr: '/e',
+    }
+    const submission = { ...job, script: '/j/command.sh' }
+    const message = expect.stringContaining(`cannot run jobs with ${words}`)
+    await expect(scheduler.submit(submission, signal)).rejects.toMatchObject({
+      name: 'SubmitRejected',
+      message,
+    })
+    const asked = [
+      scheduler.states(['7'], signal),
+      scheduler.recover([{ ...submission, externalId: '7' }], signal),
+      scheduler.cancel('7', signal),
+    ]
+    for (const each of asked) await expect(each).rejects.toMatchObject({ name: 'SchedulerDown' })
   })
 
   it('knows which jobs run on this machine', () => {
