@@ -84,6 +84,7 @@ export async function startNode(config: NodeConfig, log: Logger, host?: NodeHost
         manager.jobDirectoryMode,
       )
     }
+    if (config.fileCacheDirectory !== undefined) await makeUsable('file_cache_dir', config.fileCacheDirectory)
     const store = await openStore(config)
     releasers.push(() => store.close())
     await store.write([startedEvent(host)], { lazy: true })

@@ -60,7 +60,7 @@ export async function readDependencies(
 
 function readResolution(node: ConfigNode | undefined, problems: Problems): Map<string, ConfigNode> {
   const over = new Map<string, ConfigNode>()
-  if (node === undefined || isNull(node)) return over
+  if (node === undefined || isNull(node) || (node.kind === 'scalar' && node.value === '')) return over
   if (node.kind !== 'mapping') {
     problems.error(node.place, 'dependency_resolution', `expected a mapping, found ${describeNode(node)}`)
     return over

@@ -12,9 +12,9 @@ export const FEATURES = {
   cvmfsexec: 'this release does not set up CVMFS for jobs: it must be mounted on the machines that run them',
   external_drmaa:
     'this release runs jobs as the user of the server only, so it does not start with this manager; type: queued_drmaa does that',
-  condor: 'this release does not submit to HTCondor',
-  coexecution: 'this release does not write jobs for another container to run',
-  cli: 'of job plugins this release has only Slurm, of shell plugins only LocalShell',
+  condor: 'this release does not submit to HTCondor: jobs fail',
+  coexecution: 'this release does not write jobs for another container to run: jobs fail',
+  cli: 'of job plugins this release has only Slurm, of shell plugins only LocalShell: with others jobs fail',
 } as const satisfies Record<string, string>
 
 export type Feature = keyof typeof FEATURES

@@ -104,7 +104,7 @@ function readPersistenceDirectory(app: Section<typeof appOptions>, options: Load
   return directory === '__none__' ? null : resolve(options.cwd, directory)
 }
 
-/** pulsar/core.py __setup_file_cache: the directory must be there already. */
+/** The Python Pulsar does not start where the directory is missing (pulsar/core.py __setup_file_cache); here the start makes it. */
 async function readFileCacheDirectory(
   app: Section<typeof appOptions>,
   options: LoadOptions,
@@ -115,13 +115,14 @@ async function readFileCacheDirectory(
   if (!value || !node) return undefined
   const directory = resolve(options.cwd, value)
   const found = await stat(directory).catch(() => undefined)
-  if (!found?.isDirectory()) {
+  if (found === undefined)
+    problems.warn(node.place, `file_cache_dir ${directory} does not exist: it is made when the server starts`)
+  else if (!found.isDirectory())
     problems.error(
       node.place,
       'file_cache_dir',
-      `${directory} is not there or is no directory`,
-      `make it with: mkdir -p ${directory}`,
+      `${directory} is no directory`,
+      'name a directory, or one that can be made',
     )
-  }
   return directory
 }

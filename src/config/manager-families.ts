@@ -9,16 +9,24 @@ type ManagerSection = Section<typeof managerOptions>
 const ENVIRONMENT_PREFIX = 'env_'
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
-/** `env_NAME: value` in file order; the value is what Python's str() makes of it (managers/base/__init__.py __init_env_vars). */
+/**
+ * `env_NAME: value` in file order; the value is what Python's str() makes of it (managers/base/__init__.py __init_env_vars). What no
+ * shell could set is left out: it has never had an effect but a line in the job's stderr.
+ */
 export function readManagerEnvironment(section: ManagerSection, problems: Problems): ManagerConfig['env'] {
-  return familyOf(section, (key) => key.toLowerCase().startsWith(ENVIRONMENT_PREFIX), problems).flatMap(
-    ([key, node]) => {
+  const isVariable = (key: string): boolean => key.toLowerCase().startsWith(ENVIRONMENT_PREFIX)
+  return [...section.entries]
+    .filter(([key]) => isVariable(key))
+    .flatMap(([key, node]) => {
       const name = key.slice(ENVIRONMENT_PREFIX.length)
-      if (VARIABLE_NAME.test(name)) return [{ name, value: pythonText(node) }]
-      problems.error(node.place, section.nameOf(key), 'what follows env_ is not the name of a variable')
+      const isName = VARIABLE_NAME.test(name)
+      if (isName && node.kind === 'scalar') return [{ name, value: pythonText(node) }]
+      const found = isName
+        ? `expected text or a number, found ${describeNode(node)}`
+        : 'what follows env_ is not the name of a variable'
+      problems.warn(node.place, `${section.nameOf(key)}: ${found}: it has no effect`)
       return []
-    },
-  )
+    })
 }
 
 // Begin with job_ but are options of the manager itself.
@@ -30,12 +38,14 @@ export function readJobParameters(
   section: ManagerSection,
   problems: Problems,
 ): ManagerConfig['jobParameters'] {
-  const family = familyOf(section, (key) => key.startsWith('job_') && !NOT_PARAMETERS.has(key), problems)
+  const isParameter = (key: string): boolean => key.startsWith('job_') && !NOT_PARAMETERS.has(key)
   if (type !== 'queued_cli' && type !== 'slurm') {
-    for (const [key, node] of family)
-      problems.warn(node.place, `${section.nameOf(key)} has no effect with type: ${type}`)
+    for (const [key, node] of section.entries)
+      if (isParameter(key))
+        problems.warn(node.place, `${section.nameOf(key)} has no effect with type: ${type}`)
     return {}
   }
+  const family = familyOf(section, isParameter, problems)
   return Object.fromEntries(
     family.map(([key, node]) => [key.slice('job_'.length), asWritten(section.nameOf(key), node, problems)]),
   )
@@ -44,7 +54,8 @@ export function readJobParameters(
 /** 1:00:00 without quotes is the number 3600 to Python, which Slurm then takes for minutes: what stands in the file is meant. */
 function asWritten(name: string, node: ScalarNode, problems: Problems): string {
   if (node.type === 'text') return node.value
-  if (node.type !== 'null' && pythonText(node) !== node.text) {
+  if (node.type === 'null') return ''
+  if (pythonText(node) !== node.text) {
     const message = `${name}: ${node.text} is used as written; the Python Pulsar reads it as ${pythonText(node)} because it is not in quotes`
     problems.warn(node.place, message)
   }

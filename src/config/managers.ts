@@ -89,8 +89,16 @@ function readRetries(
 
 /** Only queued_python counts its jobs; the other types leave that to a scheduler, or do not limit them at all. */
 function readConcurrency(type: ManagerType, section: ManagerSection, problems: Problems): number {
+  if (type !== 'queued_python') {
+    const node = section.node('num_concurrent_jobs')
+    if (node)
+      problems.warn(
+        node.place,
+        `${section.nameOf('num_concurrent_jobs')} has no effect with type: ${type}, which does not count its jobs`,
+      )
+    return Number.POSITIVE_INFINITY
+  }
   const limit = section.get('num_concurrent_jobs')
-  if (type !== 'queued_python') return Number.POSITIVE_INFINITY
   if (limit === '*') return availableParallelism()
   if (limit === 0) {
     const name = section.nameOf('num_concurrent_jobs')

@@ -53,8 +53,12 @@ function shorten(text: string): string {
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
 }
 
-/** What `str(value)` gives in Python, which is what the real server puts into scripts: `yes` becomes True, `010` becomes 8. */
+/**
+ * What `str(value)` gives in Python, which is what the real server puts into scripts: `yes` becomes True, `010` becomes 8. But 1.50 stays
+ * as it is written, and nothing is no text.
+ */
 export function pythonText(node: ScalarNode): string {
+  if (node.type === 'null') return ''
   if (node.type === 'bool') return node.value ? 'True' : 'False'
   if (node.type === 'int') return String(node.value)
   return node.text

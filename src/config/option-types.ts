@@ -14,6 +14,8 @@ export interface OptionType<T> {
   readonly input: 'text' | 'value'
   /** A null counts as "not set". Not for options whose null stops the real server too: there it is a template's mistake. */
   readonly nullable?: boolean
+  /** What is odd about a value that is accepted all the same; follows the name of the option. The value is what the schema gets. */
+  readonly hint?: (value: unknown) => string | undefined
 }
 
 export const text: OptionType<string> = {
@@ -35,20 +37,51 @@ export const requiredPath: OptionType<string> = {
   input: 'text',
 }
 
-export const path: OptionType<string> = { ...requiredPath, nullable: true }
+/** Empty is as good as not set, as an empty value in an ini file. */
+export const path: OptionType<string> = { ...requiredPath, schema: () => z.string(), nullable: true }
 
+const FALSE_WORDS = new Set(['', 'false', 'no', 'off', 'n', 'f', '0'])
+
+/**
+ * What bool() is in Python, except that a word for false is false: there "false" in an ini file, a variable or quotes is true, and nothing
+ * written there could switch the option off.
+ */
 export const flag: OptionType<boolean> = {
   expected: 'true or false',
   schema: () =>
-    z.union([
-      z.boolean(),
-      z
-        .string()
-        .regex(/^(true|false)$/i)
-        .transform((word) => word.toLowerCase() === 'true'),
-    ]),
+    z
+      .union([z.boolean(), z.number(), z.string()])
+      .transform((value) =>
+        typeof value === 'string' ? !FALSE_WORDS.has(value.trim().toLowerCase()) : Boolean(value),
+      ),
   input: 'value',
   nullable: true,
+  hint(value) {
+    if (typeof value === 'boolean' || isWord(value, 'true')) return undefined
+    if (isWord(value, 'false'))
+      return 'is the text "false", which is true to the Python Pulsar; here it is false'
+    if (value === '' || value === 0) return undefined
+    const counts = typeof value === 'string' && FALSE_WORDS.has(value.trim().toLowerCase()) ? 'false' : 'true'
+    return `is ${JSON.stringify(value)}, which counts as ${counts}: write true or false`
+  },
+}
+
+/** True only as true, in any case (managers/base/__init__.py compares the text): other words have never had an effect. */
+export const strictFlag: OptionType<boolean> = {
+  ...flag,
+  schema: () =>
+    z
+      .union([z.boolean(), z.number(), z.string()])
+      .transform((value) => value === true || isWord(value, 'true')),
+  hint(value) {
+    if (typeof value === 'boolean' || isWord(value, 'true') || isWord(value, 'false') || value === '')
+      return undefined
+    return `is ${JSON.stringify(value)}, which counts as false, as in the Python Pulsar: write true or false`
+  },
+}
+
+function isWord(value: unknown, word: string): boolean {
+  return typeof value === 'string' && value.toLowerCase() === word
 }
 
 /** A whole number, also as text ("5"). */
@@ -61,11 +94,37 @@ export function wholeNumber(minimum: number, expected: string): OptionType<numbe
   }
 }
 
+/** What Python's int() takes: a fraction is cut off, true is 1. */
+function pythonInteger(minimum: number): z.ZodType<number, z.ZodTypeDef, unknown> {
+  return z.preprocess((value) => {
+    const number = numberFromText(/^[-+]?\d+(_\d+)*$/)(value)
+    if (typeof number === 'boolean') return Number(number)
+    return typeof number === 'number' ? Math.trunc(number) : number
+  }, z.number().int().safe().min(minimum))
+}
+
+export const bytes: OptionType<number> = {
+  expected: 'a whole number of bytes, 1 or more',
+  schema: () => pythonInteger(1),
+  input: 'value',
+  nullable: true,
+}
+
+/** Less than 0 is no limit; so is nothing (manager_factory.py: _get_default_options), which is not the default. */
+export const streamSize: OptionType<number> = {
+  expected: 'a whole number of bytes, or -1 for no limit',
+  schema: () => pythonInteger(Number.MIN_SAFE_INTEGER),
+  input: 'value',
+}
+
 /** A number of seconds, also as text ("0.5"). */
 export const seconds: OptionType<number> = {
   expected: 'a number of seconds, 0 or more',
   schema: () =>
-    z.preprocess(numberFromText(/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i), z.number().finite().min(0)),
+    z.preprocess(
+      (value) => (typeof value === 'boolean' ? Number(value) : numberFromText(FLOAT)(value)),
+      z.number().finite().min(0),
+    ),
   input: 'value',
 }
 
@@ -83,6 +142,21 @@ export const duration: OptionType<number> = {
   nullable: true,
 }
 
+/** The same, where less than 0 has always been as good as 0. */
+export const pause: OptionType<number> = {
+  ...seconds,
+  schema: () =>
+    z.preprocess(
+      (value) => (typeof value === 'boolean' ? Number(value) : numberFromText(FLOAT)(value)),
+      z
+        .number()
+        .finite()
+        .transform((each) => Math.max(0, each)),
+    ),
+}
+
+const FLOAT = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i
+
 export const port: OptionType<number> = {
   expected: 'a port number from 0 to 65535',
   schema: () => z.preprocess(numberFromText(/^\d{1,5}$/), z.number().int().min(0).max(65535)),
@@ -96,7 +170,11 @@ export function oneOf<const T extends string>(words: readonly [T, ...T[]]): Opti
 /** `*` is the number of CPUs. */
 export const concurrency: OptionType<number | '*'> = {
   expected: 'a whole number, 0 or more, or "*" for the number of CPUs',
-  schema: () => z.union([z.literal('*'), z.preprocess(numberFromText(/^\+?\d+$/), z.number().int().min(0))]),
+  schema: () =>
+    z.union([
+      z.literal('*'),
+      pythonInteger(Number.MIN_SAFE_INTEGER).transform((count) => Math.max(0, count)),
+    ]),
   input: 'value',
 }
 
@@ -144,17 +222,13 @@ export const tmpDirectory: OptionType<string | undefined> = {
 }
 
 /**
- * Attempts after the first (managers/util/retry.py): nothing and 0 mean for ever there, -1 none.
+ * Attempts after the first (managers/util/retry.py): nothing and 0 mean for ever there, less than 0 none.
  */
 export const retries: OptionType<number> = {
-  expected: 'a whole number of attempts: 0 for ever, -1 for none, no less',
+  expected: 'a whole number of attempts: 0 for ever, -1 for none',
   schema: () =>
     z
-      .union([
-        z.null(),
-        z.literal(''),
-        z.preprocess(numberFromText(/^[-+]?\d+$/), z.number().int().safe().min(-1)),
-      ])
+      .union([z.null(), z.literal(''), pythonInteger(Number.MIN_SAFE_INTEGER)])
       .transform((value) => (value ? Math.max(0, value) : Number.POSITIVE_INFINITY)),
   input: 'value',
 }
@@ -168,5 +242,6 @@ export const anything: OptionType<unknown> = {
 }
 
 function numberFromText(pattern: RegExp): (value: unknown) => unknown {
-  return (value) => (typeof value === 'string' && pattern.test(value.trim()) ? Number(value) : value)
+  return (value) =>
+    typeof value === 'string' && pattern.test(value.trim()) ? Number(value.replaceAll('_', '')) : value
 }

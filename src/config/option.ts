@@ -20,6 +20,10 @@ export interface Option<T = unknown, D = unknown> {
   readonly notYet?: Feature
   /** With notYet: setting this one changes nothing by itself, so nobody is told. */
   readonly quiet?: true
+  /** Magnetar's own: the Python Pulsar does not know it, and ignores it. */
+  readonly own?: true
+  /** What is not as in the Python Pulsar 0.16.0; a sentence for docs/compatibility.md. */
+  readonly differs?: string
 }
 
 export type OptionTable = Readonly<Record<string, Option>>
@@ -32,8 +36,8 @@ export type OptionValue<O> = O extends { readonly type: OptionType<infer T>; rea
 /** The record for a key: its own, or that of the family (`env_*`) it belongs to. */
 export function findOption(table: OptionTable, key: string): Option | undefined {
   if (Object.hasOwn(table, key)) return table[key]
-  // managers/base/__init__.py takes ENV_X for env_X; the other families are read in lower case only.
-  const beginning = key.toLowerCase().startsWith('env_') ? 'env_' : key
+  // managers/base/__init__.py takes ENV_X for env_X, util/condor SUBMIT_X for submit_x; the other families are read in lower case only.
+  const beginning = /^(env|submit)_/i.test(key) ? key.toLowerCase() : key
   const family = Object.keys(table).find(
     (name) => name.endsWith('*') && beginning.startsWith(name.slice(0, -1)),
   )

@@ -30,6 +30,7 @@ export function renderOptionsPage(): string {
 
 function renderOption(name: string, option: Option): string {
   const notes = [option.description]
+  if (option.own) notes.push("Magnetar's own.")
   if (option.secret) notes.push('Never shown in messages.')
   if (option.ignored) notes.push(`*Has no effect: ${option.ignored}.*`)
   if (option.notYet) notes.push('*Not yet.*')

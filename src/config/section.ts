@@ -60,6 +60,8 @@ function readOption(option: Option, node: ConfigNode, name: string, problems: Pr
       `${name} is not in quotes, so the Python Pulsar reads it as ${seen}; it is used here as the text written. Put quotes around it`,
     )
   }
+  const hint = option.secret || node.kind !== 'scalar' ? undefined : option.type.hint?.(inputOf(option, node))
+  if (hint !== undefined) problems.warn(node.place, `${name} ${hint}`)
   return result.data
 }
 

@@ -1,6 +1,7 @@
-import type { sharedOptions } from './options/shared.js'
+import { type ConfigNode, isNull } from './node.js'
+import { sharedOptions } from './options/shared.js'
 import type { Problems } from './problems.js'
-import type { Section } from './section.js'
+import { openSection, type Section } from './section.js'
 import type { LiveOutputConfig } from './types.js'
 
 /** The options that stand at the top of app.yml for all managers and in a manager for itself. */
@@ -23,6 +24,14 @@ export function readSharedValues(
   problems: Problems,
   inherited?: SharedValues,
 ): SharedValues {
+  const sends = section.get('send_stdout_update')
+  const sendsHere = inherited && !section.node('send_stdout_update') ? inherited.sendsLiveOutput : sends
+  const live = openSection(
+    sharedOptions,
+    section.entries,
+    section.nameOf(''),
+    sendsHere ? problems : withWarningsOnly(problems),
+  )
   const own: SharedValues = {
     stagingDirectory: section.get('staging_directory'),
     assignIds: readAssignIds(section, problems),
@@ -30,11 +39,11 @@ export function readSharedValues(
     debug: section.get('debug'),
     maximumStreamSizeBytes: readStreamSize(section, inherited !== undefined),
     jobDirectoryMode: section.get('job_directory_mode'),
-    sendsLiveOutput: section.get('send_stdout_update'),
+    sendsLiveOutput: sends,
     liveOutput: {
-      intervalMs: Math.round(section.get('stdout_update_interval') * 1000),
-      timeoutMs: Math.round(section.get('stdout_update_timeout') * 1000),
-      chunkBytes: section.get('stdout_update_chunk_size'),
+      intervalMs: Math.round(live.get('stdout_update_interval') * 1000),
+      timeoutMs: Math.round(live.get('stdout_update_timeout') * 1000),
+      chunkBytes: live.get('stdout_update_chunk_size'),
     },
   }
   if (!inherited) return own
@@ -55,6 +64,15 @@ export function readSharedValues(
   }
 }
 
+/** The Python Pulsar reads how live output is sent only where it is sent: what is wrong elsewhere must not stop the start. */
+function withWarningsOnly(problems: Problems): Problems {
+  return {
+    ...problems,
+    error: (place, key, message) =>
+      problems.warn(place, `${key}: ${message}; it is not used while send_stdout_update is off`),
+  }
+}
+
 /** managers/base/__init__.py get_id_assigner: every word but uuid means galaxy; sites write none and job_plus_uuid. */
 function readAssignIds(section: Section<typeof sharedOptions>, problems: Problems): 'galaxy' | 'uuid' {
   const word = section.get('assign_ids')
@@ -67,11 +85,17 @@ function readAssignIds(section: Section<typeof sharedOptions>, problems: Problem
   return 'galaxy'
 }
 
-/** manager_factory.py: a number 0 at the top of app.yml is as good as no option, which the manager reads as no limit. */
+/** manager_factory.py: a number 0 or nothing at the top of app.yml is no option for the manager, which reads that as no limit. */
 function readStreamSize(section: Section<typeof sharedOptions>, ofManager: boolean): number | undefined {
+  const written = section.entries.get('maximum_stream_size')
+  if (!ofManager && written && isNothing(written)) return undefined
   const bytes = section.get('maximum_stream_size')
   const node = section.node('maximum_stream_size')
   const writtenAsText = node?.kind === 'scalar' && node.type === 'text'
   if (bytes < 0 || (bytes === 0 && !ofManager && !writtenAsText)) return undefined
   return bytes
+}
+
+function isNothing(node: ConfigNode): boolean {
+  return isNull(node) || (node.kind === 'scalar' && node.value === '')
 }

@@ -54,6 +54,8 @@ async function readIni(
     const variables = { here: dirname(path), __file__: path }
     const section = readIniSection(ini, `app:${options.app ?? 'main'}`, variables, problems)
     for (const [key, { text, place }] of section ?? []) entries.set(key, textNode(text, place))
+    // load_app_configuration puts the configuration directory over it, before app.yml.
+    entries.delete('config_dir')
     return ini
   }
   if (explicit)

@@ -212,10 +212,10 @@ describe('config show', () => {
   })
 
   it('says what is wrong instead when something is, with exit code 78', async () => {
-    await setUp({ 'app.yml': 'debug: maybe\n' })
+    await setUp({ 'app.yml': 'maximum_stream_size: many\n' })
     const { exitCode, stdout, stderr } = await config('show')
     expect([exitCode, stdout]).toEqual([78, ''])
-    expect(stderr).toContain('app.yml:1: debug: expected true or false')
+    expect(stderr).toContain('app.yml:1: maximum_stream_size: expected a whole number of bytes')
   })
 })
 
@@ -234,7 +234,7 @@ describe('config validate', () => {
 
   it('has everything that is wrong at once, also what only --mode uwsgi reads', async () => {
     await setUp({
-      'app.yml': 'debug: maybe\nmaximum_stream_size: x\n',
+      'app.yml': 'debug: [maybe]\nmaximum_stream_size: x\n',
       'server.ini': '[server:main]\nport = 8913\n[uwsgi]\nhttp = nonsense\n',
     })
     const { exitCode, stdout, stderr } = await config('validate')
@@ -327,7 +327,7 @@ describe('config set', () => {
   })
 
   it.each([
-    ['file_cache_dir /no/such/dir', /app\.yml:\d+: file_cache_dir: \/no\/such\/dir is not there/],
+    ['file_cache_dir /dev/null', /app\.yml:\d+: file_cache_dir: \/dev\/null is no directory/],
     ['uwsgi.http nonsense', /server\.ini:11: \[uwsgi\] http: expected host:port/],
     ['manager x', /EDIT_REFUSED/],
     ['managers x', /app\.yml:\d+: managers: expected a mapping/],

@@ -177,10 +177,6 @@ describe('values of a manager', () => {
     ])
   })
 
-  it.each(['"env_A B": x', '"env_": x', 'env_A: [x]'])('%s is refused', async (option) => {
-    expect((await issuesOf(loadApp(`manager:\n  ${option}\n`))).issues).toHaveLength(1)
-  })
-
   it.each([
     'queued_cli',
     'slurm',

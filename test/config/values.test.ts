@@ -46,7 +46,7 @@ job_directory_mode: 750
 managers:
   a:
     num_concurrent_jobs: many
-    min_polling_interval: -1
+    min_polling_interval: soon
   b:
     type: slrum
   c: null
@@ -59,7 +59,7 @@ managers:
       'app.yml:4: job_directory_mode: expected an octal mode that gives the owner all rights, such as "0750", found the number 750',
       'app.yml:11: managers.c: expected a mapping of options, found nothing (null); write {} for a manager with all its defaults',
       'app.yml:7: managers.a.num_concurrent_jobs: expected a whole number, 0 or more, or "*" for the number of CPUs, found the text "many"',
-      'app.yml:8: managers.a.min_polling_interval: expected a number of seconds, 0 or more, found the number -1',
+      'app.yml:8: managers.a.min_polling_interval: expected a number of seconds, 0 or more, found the text "soon"',
       expect.stringMatching(
         /^app\.yml:10: managers\.b\.type: expected one of queued_python, .*, found the text "slrum"$/,
       ),

@@ -1,6 +1,6 @@
 import type { YamlScalar } from '../../lib/edit/quote-yaml.js'
 import type { Option } from '../option.js'
-import { anything, fileMode, tmpDirectory } from '../option-types.js'
+import { text as anyText, anything, fileMode, tmpDirectory } from '../option-types.js'
 
 const WHOLE = /^[-+]?(?:0|[1-9]\d{0,14})$/
 
@@ -12,6 +12,9 @@ export function valueFromText(option: Option, text: string): YamlScalar | undefi
   const { type } = option
   const parsed = type.schema().safeParse(text)
   if (!parsed.success) return undefined
+  // What a file may hold from earlier times is not written anew.
+  if (text === '' && type.schema !== anyText.schema) return undefined
+  if (!/^(true|false)$/i.test(text) && type.hint?.(text) !== undefined) return undefined
   // Octal in the text, and YAML 1.2 would read a number of the same digits as decimal.
   if (type === fileMode) return text
   // Also the types that differ in their words only.

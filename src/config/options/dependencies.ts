@@ -19,6 +19,7 @@ export const dependencyOptions = {
     type: flag,
     default: true,
     description: 'Whether requirements are resolved.',
+    differs: 'The text "false" is false, and told; there it is true.',
   },
   dependency_resolvers_config_file: {
     type: requiredPath,
@@ -38,6 +39,7 @@ export const dependencyOptions = {
       'Other names of the options here, and goes before them: `use`, `default_base_path`, `resolvers`.',
   },
   dependency_failure: {
+    own: true,
     type: oneOf(['fail', 'ignore']),
     default: 'fail',
     description:
@@ -63,12 +65,14 @@ export const dependencyOptions = {
     description: 'Make environments when a job needs them.',
   },
   conda_installer: {
+    own: true,
     type: words,
     default: undefined,
     defaultText: 'the newest Miniforge',
     description: 'URL or file of the installer that auto_init runs.',
   },
   conda_installer_sha256: {
+    own: true,
     type: words,
     default: undefined,
     description: 'What the installer must be: nothing else is run.',

@@ -5,6 +5,7 @@ import {
   flag,
   oneOf,
   path,
+  pause,
   retries,
   seconds,
   text,
@@ -32,7 +33,7 @@ type RetryOptions<Prefix extends string> = Record<`${Prefix}_max_retries`, Optio
 /** How often and how soon a failed transfer is tried again (managers/util/retry.py). */
 function retryOptions<const Prefix extends string>(prefix: Prefix, what: string): RetryOptions<Prefix> {
   const interval = (seconds_: number, description: string): Option<number, number> => ({
-    type: seconds,
+    type: pause,
     default: seconds_,
     description,
   })
@@ -42,6 +43,7 @@ function retryOptions<const Prefix extends string>(prefix: Prefix, what: string)
       default: undefined,
       defaultText: 'for a day',
       description: `Attempts after the first at ${what}, when the network, Galaxy or the disk fails: 0 for ever, -1 none.`,
+      differs: 'Without it transfers are tried again for a day; there they are tried once.',
     },
     [`${prefix}_interval_start`]: interval(2, 'Seconds before the second attempt.'),
     [`${prefix}_interval_step`]: interval(2, 'Seconds added before each further attempt.'),
@@ -62,10 +64,12 @@ export const managerOnlyOptions = {
     default: undefined,
     defaultText: '`_default_`',
     description: 'Under the singular `manager` only: its name.',
+    differs: 'There the start fails.',
   },
   num_concurrent_jobs: {
     type: concurrency,
     default: 1,
+    differs: 'Less than 0 is 0, and told.',
     description: 'queued_python: how many jobs run at once; `"*"`: as many as there are CPUs.',
   },
   native_specification: {
@@ -77,6 +81,7 @@ export const managerOnlyOptions = {
     type: text,
     default: 'pulsar_$job_id',
     description: 'Name of the job in the scheduler.',
+    differs: 'Nothing in it is the default.',
   },
   drmaa_library_path: {
     type: path,
@@ -106,11 +111,14 @@ export const managerOnlyOptions = {
     default: undefined,
     description:
       'queued_cli and slurm: `job_time`, `job_ncpus`, `job_partition`, or an option of sbatch as it is: `"job_--mem": 4G`. Used as the text written.',
+    differs: 'Without quotes it is the text written: `1:00:00` is 3600 there.',
   },
   'env_*': {
     type: text,
     default: undefined,
     description: '`env_NAME: value` sets the variable NAME in the job script; `$VAR` in the value expands.',
+    differs:
+      'Without quotes `1.50` stays 1.50. Nothing is empty; there every job fails. What no shell can set is left out, and told.',
   },
   tmp_dir: {
     type: tmpDirectory,
@@ -128,7 +136,7 @@ export const managerOnlyOptions = {
   galaxy_dataset_files_path: { type: path, default: undefined, description: 'Reported to Galaxy.' },
   galaxy_datatypes_config_file: { type: path, default: undefined, description: 'Reported to Galaxy.' },
   min_polling_interval: {
-    type: seconds,
+    type: pause,
     default: 0.5,
     description: 'Seconds between two questions to the scheduler, at least.',
   },
@@ -136,7 +144,8 @@ export const managerOnlyOptions = {
     type: seconds,
     default: 15,
     description:
-      "Seconds that a job's return code may take to show up on a shared file system after the scheduler says the job ended. Magnetar's own.",
+      "Seconds that a job's return code may take to show up on a shared file system after the scheduler says the job ended.",
+    own: true,
   },
   monitor: later(anything, 'coexecution', 'coexecution: how the end of a job is seen.', QUIET),
   cvmfsexec: later(anything, 'cvmfsexec', 'Set up CVMFS for the job.'),

@@ -8,6 +8,7 @@ export const nodeOptions = {
     default: undefined,
     defaultText: 'none: everyone is let in',
     description: 'What Galaxy must send with every request. Put it in quotes.',
+    differs: 'A number without quotes is the text written, and told; there every request is refused.',
     secret: true,
   },
   private_token_next: {
@@ -46,7 +47,8 @@ export const nodeOptions = {
   file_cache_dir: {
     type: path,
     default: undefined,
-    description: 'An existing directory for input files that several jobs use.',
+    description: 'A directory for input files that several jobs use; made when it is missing.',
+    differs: 'Where it is missing, the Python Pulsar does not start.',
   },
   job_metrics_config_file: {
     type: requiredPath,
@@ -81,6 +83,7 @@ export const nodeOptions = {
     type: anything,
     default: undefined,
     description: 'With --app_conf_base64 only: the level is taken from `loggers.pulsar` or `root`.',
+    differs: 'Only the level is read.',
   },
   ensure_cleanup: {
     type: anything,

@@ -7,22 +7,26 @@ const count = wholeNumber(1, 'a whole number, 1 or more')
 export const transferOptions = {
   transfers_at_once: {
     type: count,
+    own: true,
     default: 8,
     description: 'Files that are fetched or delivered at once, by all jobs together.',
   },
   transfers_per_job: {
     type: count,
+    own: true,
     default: 4,
     description: 'Files that are fetched or delivered at once for one job.',
   },
   transfer_answer_timeout: {
     type: wholeNumber(1, 'a number of seconds, 1 or more'),
+    own: true,
     default: 300,
     description:
       'So many seconds Galaxy may take to begin its answer to a whole request, to a large output for instance; then the transfer is tried again.',
   },
   transfer_hosts: {
     type: hosts,
+    own: true,
     default: undefined,
     defaultText: 'any host',
     description:
@@ -30,6 +34,7 @@ export const transferOptions = {
   },
   transfer_ca_file: {
     type: path,
+    own: true,
     default: undefined,
     description:
       "PEM file with the certificates that sign Galaxy's, when a private authority does; the system's own are always trusted.",
