@@ -15,6 +15,9 @@ import { readSources } from './sources.js'
 import type { NodeConfig, TransfersConfig } from './types.js'
 import { warnUnknownAppKeys } from './unknown-keys.js'
 
+/** 90 days. */
+const JOURNAL_KEEP_MS = 90 * 86_400_000
+
 export { ConfigError }
 
 export interface LoadOptions {
@@ -63,7 +66,7 @@ export async function loadConfig(options: LoadOptions): Promise<NodeConfig> {
     privateToken: app.get('private_token') || undefined,
     nextPrivateToken: app.get('private_token_next') || undefined,
     expireJobsAfterMs: app.get('expire_jobs_after'),
-    journal: { keepMs: app.get('journal_keep'), events: app.get('journal_events') },
+    journal: { keepMs: app.get('journal_keep') ?? JOURNAL_KEEP_MS, events: app.get('journal_events') },
     stagingDirectory: resolve(options.cwd, shared.stagingDirectory),
     persistenceDirectory: readPersistenceDirectory(app, options),
     fileCacheDirectory: await readFileCacheDirectory(app, options, problems),

@@ -84,16 +84,18 @@ export const managerOnlyOptions = {
     differs: 'Nothing in it is the default.',
   },
   drmaa_library_path: {
+    own: true,
     type: path,
     default: undefined,
     defaultText: '`$DRMAA_LIBRARY_PATH`, or `libdrmaa.so` where the system finds it',
-    description: "queued_drmaa: the cluster's DRMAA library. Magnetar's own.",
+    description: "queued_drmaa: the cluster's DRMAA library.",
   },
   drmaa_fallback: {
+    own: true,
     type: flag,
     default: true,
     description:
-      "queued_drmaa: whether jobs are submitted with Slurm's own commands on a host that has them, when the library cannot be used. Magnetar's own.",
+      "queued_drmaa: whether jobs are submitted with Slurm's own commands on a host that has them, when the library cannot be used.",
   },
   job_plugin: { type: text, default: undefined, description: 'queued_cli: the scheduler, `Slurm`.' },
   shell_plugin: {

@@ -12,6 +12,7 @@ export const nodeOptions = {
     secret: true,
   },
   private_token_next: {
+    own: true,
     type: text,
     default: undefined,
     description:
@@ -19,6 +20,7 @@ export const nodeOptions = {
     secret: true,
   },
   expire_jobs_after: {
+    own: true,
     type: duration,
     default: undefined,
     defaultText: 'never',
@@ -26,13 +28,15 @@ export const nodeOptions = {
       'Directories and records of jobs that are over for so long, and that nobody has collected and cleaned, are removed: a number with m, h, d or w, such as `30d`.',
   },
   journal_keep: {
+    own: true,
     type: duration,
-    default: 90 * 86_400_000,
+    default: undefined,
     defaultText: '90d',
     description:
       'How long the journal, in which everything that happens to a job is written and which `magnetar audit` reads, is kept: a number with m, h, d or w.',
   },
   journal_events: {
+    own: true,
     type: wholeNumber(1000, 'a whole number, 1000 or more'),
     default: 200_000,
     description:
