@@ -70,6 +70,8 @@ lead() {
     fi
     # Not of a script that left at once because another run of it had begun.
     [ "$run" = other ] || [ -s "$dir/return_code" ] || printf '%s\n' "$code" > "$dir/.magnetar-exit"
+    # Left to a Python server, which takes a job for running as long as these are there.
+    [ ! -e "$dir/.magnetar-left" ] || [ "$run" = other ] || rm -f "$dir/pid" "$dir/submitted"
     printf 'ended %s %s %s\n' "$number" "$code" "$run"
 }
 

@@ -1,5 +1,8 @@
+import fs from 'node:fs'
 import path from 'node:path'
 import { messageOf } from '../lib/errors.js'
+import { createLimit } from '../lib/limit.js'
+import { isLocal } from '../schedulers/index.js'
 import { disk } from './disk/disk.js'
 import { directoryOf, type INDEX_KINDS, indexDirectory, type Job, type ManagerContext } from './job.js'
 import { journaled } from './journal/note.js'
@@ -7,6 +10,7 @@ import { endedKey, type JobRecord } from './record.js'
 
 /** How long a clean stop may spend on this. */
 const LIMIT_MS = 2500
+const AT_ONCE = 8
 
 export type IndexKind = (typeof INDEX_KINDS)[number]
 
@@ -28,42 +32,94 @@ export function parkedKey(manager: string): string {
  * | job | index | flags |
  * | --- | --- | --- |
  * | its inputs are being fetched, or it waits for its launch | preprocessing | none: both are begun again |
- * | handed over | active | preprocessed, submitted, external_id, running |
+ * | handed to a cluster | active | preprocessed, submitted, external_id, running |
+ * | here, in the queue | active | preprocessed, submitted, command_line: its script |
+ * | here, begun | active | preprocessed, submitted, running, command_line: what waits for it (see leaveLocalJob) |
  * | its outputs are being delivered | postprocessing | preprocessed, final_status |
- * | cancelled, not yet stopped | active | cancelled, final_status |
- * | over | none | final_status, postprocessed |
+ * | cancelled, not yet stopped | active | preprocessed, cancelled, final_status |
+ * | over | none | preprocessed, final_status, postprocessed |
  */
 export async function parkJobs(context: ManagerContext): Promise<void> {
   const { persistenceDirectory, config, store, log } = context
   if (persistenceDirectory === undefined) return
   const deadline = Date.now() + LIMIT_MS
+  const limit = createLimit(AT_ONCE)
   const kinds: Record<string, IndexKind> = {}
+  let missed = 0
+  const inTime = (task: () => Promise<void>): Promise<void> =>
+    limit(async () => {
+      if (Date.now() > deadline) missed += 1
+      else await task()
+    })
   try {
-    for (const job of context.jobs.values()) {
-      if (Date.now() > deadline) break
-      const kind = indexOf(job)
-      const indexFile = path.join(indexDirectory(persistenceDirectory, config.name, kind), job.id)
-      const parked = await disk.park(job.directory.path, flagsOf(job, kind), indexFile)
-      if (parked) kinds[job.id] = kind
-    }
-    for await (const [, record] of store.entries<JobRecord>(endedKey(config.name, ''))) {
-      if (Date.now() > deadline) break
-      const final = record.status === 'lost' ? 'failed' : record.status
-      await disk.park(
-        directoryOf(context, record.id).path,
-        { final_status: final, postprocessed: true },
-        undefined,
-      )
-    }
+    await Promise.all(
+      [...context.jobs.values()].map((job) =>
+        inTime(async () => {
+          const kind = await parkJob(context, job, persistenceDirectory)
+          if (kind) kinds[job.id] = kind
+        }),
+      ),
+    )
     const parked: Parked = { atMs: Date.now(), kinds }
     if (Object.keys(kinds).length > 0)
       await store.write([
         { type: 'put', key: parkedKey(config.name), value: parked },
         ...Object.entries(kinds).map(([id, index]) => journaled(context, id, { kind: 'handed-over', index })),
       ])
+    const rest = new Set<Promise<void>>()
+    for await (const [, record] of store.entries<JobRecord>(endedKey(config.name, ''))) {
+      const parking = inTime(() => parkEnded(context, record)).finally(() => rest.delete(parking))
+      rest.add(parking)
+      if (rest.size >= AT_ONCE) await Promise.race(rest)
+    }
+    await Promise.all(rest)
+    if (missed > 0)
+      log.warn(
+        `no time to leave ${missed} jobs as a Python Pulsar would find them; before you go back to one, start and stop this server once more`,
+      )
   } catch (error) {
     log.warn(`not all jobs could be left as a Python Pulsar would find them: ${messageOf(error)}`)
   }
+}
+
+/** @returns its index; undefined when its directory is gone */
+async function parkJob(
+  context: ManagerContext,
+  job: Job,
+  persistenceDirectory: string,
+): Promise<IndexKind | undefined> {
+  const { config } = context
+  let kind = indexOf(job)
+  let flags = flagsOf(job, kind)
+  if (kind === 'active' && !job.stopping && isLocal(config) && job.externalId === job.id) {
+    if (!(await disk.exists(job.directory.path))) return undefined
+    const hasQueue = config.type === 'queued_python'
+    const hasBegun = await disk.leaveLocalJob(job.directory.path, job.directory.script, {
+      hasQueue,
+      template: waitTemplate(),
+    })
+    if (!hasBegun && !hasQueue) kind = 'preprocessing'
+    const running = hasBegun ? { running: true } : {}
+    flags = hasBegun || hasQueue ? { ...LAUNCHED, ...running } : flagsOf(job, kind)
+  }
+  const indexFile = path.join(indexDirectory(persistenceDirectory, config.name, kind), job.id)
+  return (await disk.park(job.directory.path, flags, indexFile)) ? kind : undefined
+}
+
+let template: string | undefined
+
+function waitTemplate(): string {
+  template ??= fs.readFileSync(new URL('../../templates/wait-for-job.sh', import.meta.url), 'utf8')
+  return template
+}
+
+async function parkEnded(context: ManagerContext, record: JobRecord): Promise<void> {
+  const final = record.status === 'lost' ? 'failed' : record.status
+  await disk.park(
+    directoryOf(context, record.id).path,
+    { preprocessed: true, final_status: final, postprocessed: true },
+    undefined,
+  )
 }
 
 function indexOf(job: Job): IndexKind {
@@ -72,20 +128,17 @@ function indexOf(job: Job): IndexKind {
   return job.externalId === undefined ? 'preprocessing' : 'active'
 }
 
+const LAUNCHED = { preprocessed: true, submitted: 'true', external_id: undefined } as const
+
 /** undefined: a flag that must not be there. */
 function flagsOf(job: Job, kind: IndexKind): Record<string, unknown> {
-  const cancelled = job.stopping ? { cancelled: true, final_status: 'cancelled' } : {}
+  if (job.stopping) return { preprocessed: true, cancelled: true, final_status: 'cancelled' }
   if (kind === 'preprocessing')
-    return { preprocessed: undefined, submitted: undefined, external_id: undefined }
+    return { preprocessed: undefined, submitted: undefined, external_id: undefined, command_line: undefined }
   if (kind === 'postprocessing') {
     const final = job.end?.status === 'complete' ? 'complete' : 'failed'
     return { preprocessed: true, final_status: final, submitted: undefined }
   }
-  return {
-    ...cancelled,
-    ...(job.externalId === undefined
-      ? {}
-      : { preprocessed: true, submitted: 'true', external_id: job.externalId }),
-    ...(job.status === 'running' ? { running: true } : {}),
-  }
+  const running = job.status === 'running' ? { running: true } : {}
+  return { ...LAUNCHED, external_id: job.externalId, ...running }
 }

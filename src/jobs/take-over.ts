@@ -1,9 +1,10 @@
 import path from 'node:path'
 import { messageOf } from '../lib/errors.js'
 import { listDirectory } from '../lib/fs.js'
+import { createLimit } from '../lib/limit.js'
 import { disk } from './disk/disk.js'
 import type { PythonTraces } from './disk/python-traces.js'
-import { finishJob, settleStopped } from './finish.js'
+import { finishJob } from './finish.js'
 import {
   changeStatus,
   directoryOf,
@@ -16,56 +17,72 @@ import {
 } from './job.js'
 import { checkJobId } from './job-id.js'
 import { journaled, noteEvent } from './journal/note.js'
+import { wantsLiveOutput } from './live-output-post.js'
 import { type IndexKind, type Parked, parkedKey } from './park.js'
-import { activeKey, endedKey, type JobRecord } from './record.js'
+import { type Outcome, outcomeOf } from './python-outcome.js'
+import { activeKey, endedKey } from './record.js'
 import { wantsStageIn } from './stage-in.js'
 import { distrustInputs } from './stage-in-again.js'
 import { wantsStageOut } from './wants-stage-out.js'
 
+/** Jobs that are looked at together. */
+const AT_ONCE = 16
+
 /**
  * Takes over from a Python server, which may have gone on with the jobs that we left it (see park) and has jobs of its own. Call
- * after our own records are read, before anything is asked of us.
+ * after our own records are read, before anything is asked of us. How far it came with a job: outcomeOf.
  *
- * | job | its index files and flags say | then |
- * | --- | --- | --- |
- * | ours | in the index where we left it, or killed before we could | as we recorded it; of its inputs, those that were touched are fetched again |
- * | ours, left before its launch | launched, not begun | launch it |
- * | ours, left before its launch | launched on a cluster | watch it |
- * | ours, left before its launch | launched here | deliver, if it ended; lost, if not: its process is none of ours |
- * | any | preprocessing_failed | over: failed |
- * | any | final_status, postprocessing index | deliver its outputs, end as it says |
- * | ours | final_status, no index | over, as it says |
- * | its own | preprocessing index, nothing failed or launched | fetch inputs, launch |
- * | its own | active index, final_status | deliver its outputs, end as it says |
- * | its own | active index, no final_status | left alone |
+ * | job | then |
+ * | --- | --- |
+ * | ours, ended or cancelled by the Python server | as it says |
+ * | ours, left before its launch | as far as the Python server came; of inputs still to be fetched, those that were touched are fetched again |
+ * | ours, left with our scheduler, or while its outputs were delivered | as we recorded it |
+ * | ours, cleaned there | forgotten |
+ * | its own, in an index | as far as it came; from then on it is one of ours |
+ * | its own, in no index | it is over: its final_status counts |
  */
 export async function takeOver(context: ManagerContext): Promise<void> {
   const { persistenceDirectory, config, store, log } = context
   if (persistenceDirectory === undefined) return
   const index = await readIndex(context, persistenceDirectory)
+  const limit = createLimit(AT_ONCE)
   const parked = await store.get<Parked>(parkedKey(config.name))
-  for (const [jobId, kind] of Object.entries(parked?.kinds ?? {})) {
-    const job = context.jobs.get(jobId)
-    if (!job) continue
-    if (!index.get(jobId)?.has(kind)) {
-      noteEvent(context, jobId, { kind: 'taken-over', status: job.status })
-      await followUp(context, job, kind, index.get(jobId))
-    } else if (job.stagesIn && parked) await distrustInputs(context, job, parked.atMs)
-  }
-  let leftAlone = 0
+  await Promise.all(
+    Object.entries(parked?.kinds ?? {}).map(([jobId, left]) =>
+      limit(async () => {
+        const job = context.jobs.get(jobId)
+        if (job && parked) await takeBack(context, job, { left, atMs: parked.atMs }, index.get(jobId))
+      }),
+    ),
+  )
+  const strangers = await readStrangers(context, index)
+  const leftAlone = index.size - strangers.ours - strangers.readable.length
+  let failed = 0
+  await Promise.all(
+    strangers.readable.map((stranger) =>
+      limit(async () => {
+        if (!(await adopt(context, stranger))) failed++
+      }),
+    ),
+  )
   for (const [jobId, kinds] of index) {
-    const adopted = context.jobs.has(jobId) || (await adopt(context, jobId, kinds))
-    if (adopted) await forgetIndex(persistenceDirectory, config.name, jobId, kinds)
-    else leftAlone++
+    const isKnown = context.jobs.has(jobId) || (await store.get(endedKey(config.name, jobId))) !== undefined
+    if (isKnown) await forgetIndex(persistenceDirectory, config.name, jobId, kinds)
   }
   if (parked) await store.write([{ type: 'del', key: parkedKey(config.name) }], { lazy: true })
-  if (leftAlone > 0)
+  if (leftAlone + failed > 0)
     log.warn(
-      `${leftAlone} jobs of a Python Pulsar are left alone: it had handed them over, and only it can tell how they end`,
+      `${leftAlone + failed} jobs in the index of a Python Pulsar (${persistenceDirectory}) cannot be taken over: their directories or launch_config cannot be read; their index files stay`,
     )
 }
 
 type Index = Map<string, Set<IndexKind>>
+
+interface Stranger {
+  readonly jobId: string
+  readonly kinds: ReadonlySet<IndexKind>
+  readonly traces: PythonTraces
+}
 
 async function readIndex(context: ManagerContext, persistenceDirectory: string): Promise<Index> {
   const index: Index = new Map()
@@ -91,104 +108,116 @@ async function forgetIndex(
     await disk.removeFile(path.join(indexDirectory(persistenceDirectory, manager, kind), jobId))
 }
 
-/** A job of ours that is not where we left it. */
-async function followUp(
+/** The jobs in the index of which we know nothing, in the order of their submits. */
+async function readStrangers(
+  context: ManagerContext,
+  index: Index,
+): Promise<{ readonly ours: number; readonly readable: readonly Stranger[] }> {
+  const limit = createLimit(AT_ONCE)
+  let ours = 0
+  const readable: Stranger[] = []
+  const look = async (jobId: string, kinds: ReadonlySet<IndexKind>): Promise<void> => {
+    const known = context.jobs.has(jobId) || (await context.store.get(endedKey(context.config.name, jobId)))
+    if (known) {
+      ours++
+      return
+    }
+    try {
+      checkJobId(jobId)
+      const traces = await disk.readPythonTraces(directoryOf(context, jobId).path)
+      if (traces.isSubmitted) readable.push({ jobId, kinds, traces })
+    } catch (error) {
+      context.log.warn({ job: jobId }, `cannot be taken over from a Python Pulsar: ${messageOf(error)}`)
+    }
+  }
+  await Promise.all([...index].map(([jobId, kinds]) => limit(() => look(jobId, kinds))))
+  readable.sort((a, b) => (a.traces.submittedAtMs ?? 0) - (b.traces.submittedAtMs ?? 0))
+  return { ours, readable }
+}
+
+/** A job of ours that a clean stop left. */
+async function takeBack(
   context: ManagerContext,
   job: Job,
-  left: IndexKind,
-  kinds: ReadonlySet<IndexKind> | undefined,
+  { left, atMs }: { readonly left: IndexKind; readonly atMs: number },
+  kinds: ReadonlySet<IndexKind> = new Set(),
 ): Promise<void> {
   const traces = await disk.readPythonTraces(job.directory.path)
+  if (!traces.exists && kinds.size === 0) return forget(context, job)
+  await disk.takeBackJob(job.directory.path)
   const { finalStatus } = traces
-  if (traces.launchFailed)
-    return finishJob(context, job, { status: 'failed', reason: 'A Python Pulsar could not launch it.' })
-  // Of a job whose outputs were being delivered we wrote that ourselves; and it is over, because it left the index.
-  if (finalStatus === 'complete' || finalStatus === 'failed') {
-    if (!kinds?.has('postprocessing') && !kinds?.has('active'))
-      return finishJob(context, job, { status: finalStatus })
-    return record(context, job, { end: { status: finalStatus }, status: 'postprocessing' })
-  }
-  if (finalStatus === 'cancelled') {
-    changeStatus(context, job, 'cancelled')
-    return settleStopped(context, job, undefined)
-  }
+  // What we wrote ourselves.
+  if (job.stopping || (left === 'postprocessing' && kinds.has('postprocessing'))) return
+  const isDecided = finalStatus !== undefined || traces.isCancelled || traces.launchFailed
   // What was handed over before is still known to our own scheduler.
-  if (left !== 'preprocessing' || !traces.isLaunched) return
-  job.stagesIn = false
-  if (traces.isWaiting) {
-    await disk.removeFile(path.join(job.directory.path, 'command_line'))
-    return record(context, job, { status: 'queued' })
-  }
-  if (traces.externalId !== undefined)
-    return record(context, job, { status: 'queued', externalId: traces.externalId })
-  if (!traces.hasReturnCode)
-    return finishJob(context, job, {
-      status: 'lost',
-      reason: 'A Python Pulsar started it and was stopped before it ended: nobody saw its end.',
-    })
-  if (!job.stagesOut) return finishJob(context, job, { status: 'complete' })
-  return record(context, job, { end: { status: 'complete' }, status: 'postprocessing' })
+  if (left !== 'preprocessing' && !isDecided) return
+  const outcome = await outcomeOf(context, job, kinds, traces)
+  if (outcome.kind === 'begin again') return job.stagesIn ? distrustInputs(context, job, atMs) : undefined
+  noteEvent(context, job.id, { kind: 'taken-over', status: job.status })
+  await goOn(context, job, outcome)
 }
 
-async function record(
-  context: ManagerContext,
-  job: Job,
-  found: { readonly status: 'queued' | 'postprocessing' } & Partial<Pick<Job, 'end' | 'externalId'>>,
-): Promise<void> {
-  const { status, ...more } = found
-  Object.assign(job, more)
-  changeStatus(context, job, status)
-  const change = { type: 'put', key: activeKey(context.config.name, job.id), value: recordOf(job) } as const
-  await context.store.write([change])
+/** A client had it cleaned by the Python server. */
+async function forget(context: ManagerContext, job: Job): Promise<void> {
+  context.jobs.delete(job.id)
+  await context.store.write([
+    { type: 'del', key: activeKey(context.config.name, job.id) },
+    journaled(context, job.id, { kind: 'taken-over', status: job.status }),
+    journaled(context, job.id, { kind: 'cleaned' }),
+  ])
 }
 
-/** Makes a Python server's job one of ours, if it can be gone on with. @returns whether its index files have served their purpose */
-async function adopt(
-  context: ManagerContext,
-  jobId: string,
-  kinds: ReadonlySet<IndexKind>,
-): Promise<boolean> {
-  const { config, store, log } = context
-  const ended = endedKey(config.name, jobId)
-  if ((await store.get(ended)) !== undefined) return true
+/** Makes a Python server's job one of ours. @returns whether that went well */
+async function adopt(context: ManagerContext, { jobId, kinds, traces }: Stranger): Promise<boolean> {
+  const { remoteStaging, tool } = traces
+  const job = jobFromRecord(context, {
+    id: jobId,
+    status: 'preprocessing',
+    sequence: context.nextSequence(),
+    submittedAtMs: Math.trunc(traces.submittedAtMs ?? Date.now()),
+    ...(tool.toolId ? { tool } : {}),
+    ...(wantsStageIn(remoteStaging) ? { stagesIn: true as const } : {}),
+    ...(wantsStageOut(remoteStaging) || wantsLiveOutput(context.config, remoteStaging)
+      ? { stagesOut: true as const }
+      : {}),
+  })
+  context.jobs.set(jobId, job)
   try {
-    checkJobId(jobId)
-    const directory = directoryOf(context, jobId).path
-    const traces = await disk.readPythonTraces(directory)
-    if (!traces.isSubmitted) return false
-    const adopted = recordFrom(context, jobId, kinds, traces)
-    if (!adopted) return traces.finalStatus === 'cancelled'
-    await disk.claimJobDirectory(directory)
-    const isOver = adopted.status === 'complete' || adopted.status === 'failed'
-    const key = isOver ? ended : activeKey(config.name, jobId)
-    await store.write([
-      { type: 'put', key, value: adopted },
-      journaled(context, jobId, { kind: 'taken-over', status: adopted.status }),
-    ])
-    if (!isOver) context.jobs.set(jobId, jobFromRecord(context, adopted))
-    log.info({ job: jobId }, `taken over from a Python Pulsar: ${adopted.status}`)
+    const outcome = await outcomeOf(context, job, kinds, traces)
+    await disk.claimJobDirectory(job.directory.path)
+    noteEvent(context, jobId, { kind: 'taken-over', status: job.status })
+    await goOn(context, job, outcome)
+    context.log.info({ job: jobId }, `taken over from a Python Pulsar: ${job.status}`)
     return true
   } catch (error) {
-    log.warn({ job: jobId }, `cannot be taken over from a Python Pulsar: ${messageOf(error)}`)
+    context.jobs.delete(jobId)
+    context.log.warn({ job: jobId }, `cannot be taken over from a Python Pulsar: ${messageOf(error)}`)
     return false
   }
 }
 
-/** undefined: there is nothing that we could go on with. */
-function recordFrom(
-  context: ManagerContext,
-  jobId: string,
-  kinds: ReadonlySet<IndexKind>,
-  { finalStatus, launchFailed, isLaunched, remoteStaging }: PythonTraces,
-): JobRecord | undefined {
-  const base = { id: jobId, sequence: context.nextSequence(), submittedAtMs: Date.now() }
-  const stagesOut = wantsStageOut(remoteStaging) ? { stagesOut: true as const } : {}
-  if (launchFailed) return { ...base, status: 'failed' }
-  if (finalStatus === 'complete' || finalStatus === 'failed') {
-    if (!stagesOut.stagesOut) return { ...base, status: finalStatus }
-    return { ...base, ...stagesOut, status: 'postprocessing', end: { status: finalStatus } }
+/** Records what is to be done, once and with sync: a job whose launch is unknown must not be found without that. */
+async function goOn(context: ManagerContext, job: Job, outcome: Outcome): Promise<void> {
+  switch (outcome.kind) {
+    case 'over':
+      return finishJob(context, job, outcome.end)
+    case 'deliver':
+      job.stagesIn = false
+      job.end = outcome.end
+      changeStatus(context, job, 'postprocessing')
+      break
+    case 'stop':
+      job.externalId = outcome.externalId
+      job.stopping = true
+      changeStatus(context, job, 'cancelled')
+      break
+    case 'launch':
+    case 'watch':
+      job.stagesIn = false
+      job.externalId = outcome.kind === 'watch' ? outcome.externalId : undefined
+      changeStatus(context, job, 'queued')
+      await disk.removeFile(path.join(job.directory.path, 'command_line'))
   }
-  if (finalStatus !== undefined || !kinds.has('preprocessing') || isLaunched) return undefined
-  const stagesIn = wantsStageIn(remoteStaging) ? { stagesIn: true as const } : {}
-  return { ...base, ...stagesIn, ...stagesOut, status: 'preprocessing' }
+  const change = { type: 'put', key: activeKey(context.config.name, job.id), value: recordOf(job) } as const
+  await context.store.write([change])
 }

@@ -2,6 +2,7 @@
  * The local scheduler (queued_python, unqueued): a queue in memory, processes that outlive the server, and J/started
  * in each job directory, from which the processes are found again.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../lib/errors.js'
 import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
@@ -40,6 +41,8 @@ interface RunningJob {
 const MAX_ENDED = 5000
 /** Starts under way at once: what the job runner is asked for and has not done yet. */
 const MAX_STARTING = 8
+/** How long the end waits for these. */
+const START_WAIT_MS = 1000
 /** Job directories read at once after a restart. */
 const MAX_RECOVERING = 16
 
@@ -240,6 +243,11 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
       clearInterval(watcher)
       listeners.clear()
       queue.clear()
+      // What has been handed to the runner begins to run, and whoever comes next must be able to see that.
+      const starts = Promise.all([...running.values()].map((entry) => entry.starting))
+      const longest = new AbortController()
+      void starts.finally(() => longest.abort())
+      await sleep(START_WAIT_MS, undefined, { signal: longest.signal }).catch(() => {})
       runner.close()
       await Promise.all([...running.values()].map((entry) => entry.killing))
     },

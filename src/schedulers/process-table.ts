@@ -1,5 +1,5 @@
 /** What /proc knows of processes: identities that cannot be mistaken, and who belongs to a job. Linux only. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import type { ProcessIdentity } from './started-file.js'
 
 export interface ProcessEntry {
@@ -66,7 +66,7 @@ export function identify(pid: number): ProcessIdentity | undefined {
 /** The bash that runs `script`, looked for by its command line: for a J/started without readable content. */
 export function findScriptProcess(script: string): ProcessIdentity | undefined {
   for (const { pid } of readProcesses()) {
-    if (readProc(`/proc/${pid}/cmdline`)?.split('\0').slice(0, 2).includes(script)) return identify(pid)
+    if (commandLine(pid).slice(0, 2).includes(script)) return identify(pid)
   }
   return undefined
 }
@@ -75,6 +75,20 @@ export function findScriptProcess(script: string): ProcessIdentity | undefined {
 export function hasEnvironment(pid: number, marker: string): boolean {
   const environment = readProc(`/proc/${pid}/environ`)
   return environment !== undefined && `\0${environment}`.includes(`\0${marker}\0`)
+}
+
+/** The words that a live process was started with; empty when it cannot be read. */
+export function commandLine(pid: number): readonly string[] {
+  return readProc(`/proc/${pid}/cmdline`)?.split('\0').slice(0, -1) ?? []
+}
+
+/** Where a live process works; undefined when it cannot be read. */
+export function workingDirectoryOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
+  } catch {
+    return undefined
+  }
 }
 
 function readProc(path: string): string | undefined {

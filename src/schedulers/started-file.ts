@@ -30,6 +30,11 @@ export function parseStarted(text: string): Started | undefined {
   return { schedulerJobId: schedulerJobId || undefined, process: { pid: Number(pid), startTime, bootId } }
 }
 
+/** The content of J/started for a process that a local server runs. */
+export function startedLine({ pid, startTime, bootId }: ProcessIdentity): string {
+  return `:${pid}:${startTime}:${bootId}\n`
+}
+
 /**
  * The bash lines that create J/started, to stand before anything else in the job script. Builtins only: not one
  * process is started. They end the script with 0 when it has run or runs already, with 73 (EX_CANTCREAT) when the file

@@ -192,7 +192,8 @@ function live(life: Life, event: JobEvent, broken: Broken): void {
       life.stopped = true
       return
     case 'cleaned':
-      if (life.end === undefined && life.isWhole) broken('nobody-vanished', 'was removed while it was alive')
+      if (life.end === undefined && life.isWhole && !life.foreign)
+        broken('nobody-vanished', 'was removed while it was alive')
       life.cleaned = true
       return
     case 'retry-stage-out':

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { MARKER } from '../directory.js'
 import { readIfThere } from './end.js'
 import { readLaunchConfig } from './launch-config.js'
+import type { ToolInfo } from './setup.js'
 
 /** What a Python server has left of a job (reference/job-lifecycle §2, §9). */
 export interface PythonTraces {
@@ -14,6 +15,17 @@ export interface PythonTraces {
   /** Waiting in the queue of its local runner, not begun. */
   readonly isWaiting: boolean
   readonly launchFailed: boolean
+  /** Why, in the Python server's words. */
+  readonly failure: string | undefined
+  readonly isCancelled: boolean
+  /** Launching it had begun. */
+  readonly isHandedOver: boolean
+  /** The files for the streams of its script are there: made right before the script is started. */
+  readonly mayHaveBegun: boolean
+  readonly exists: boolean
+  readonly tool: ToolInfo
+  /** When launch_config was written, milliseconds since 1970. */
+  readonly submittedAtMs: number | undefined
   readonly externalId: string | undefined
   readonly finalStatus: string | undefined
   readonly hasReturnCode: boolean
@@ -28,21 +40,42 @@ export function readPythonTraces(directory: string): PythonTraces {
     isLaunched: has('preprocessed'),
     isWaiting: has('command_line'),
     launchFailed: has('preprocessing_failed'),
+    failure: has('preprocessing_failed') ? readIfThere(path.join(directory, 'stderr'))?.trim() : undefined,
+    isCancelled: has('cancelled'),
+    isHandedOver: has('preprocessed') || has('submitted'),
+    mayHaveBegun: has('metadata/job_stdout'),
+    exists: has('.'),
+    tool: toolOf(directory),
+    submittedAtMs: fs.statSync(path.join(directory, 'launch_config'), { throwIfNoEntry: false })?.mtimeMs,
     externalId: readText(directory, 'external_id'),
     finalStatus: readText(directory, 'final_status'),
     hasReturnCode: has('return_code'),
   }
 }
 
+/** What the setup of a Python server makes (pulsar/managers/base/directory.py:_setup_job_for_job_id): nothing else has all of it. */
+const SETUP = ['tool_id', 'tool_version', 'inputs', 'outputs', 'working', 'metadata', 'configs', 'tool_files']
+
+/** Whether this is a job directory that a Python server has made, or submitted. */
+export function isPythonJobDirectory(directory: string): boolean {
+  return (
+    SETUP.every((name) => fs.existsSync(path.join(directory, name))) ||
+    readLaunchConfig(directory) !== undefined
+  )
+}
+
 /** Makes a Python server's job directory one of ours, so that it goes when the job is cleaned. */
 export function claimJobDirectory(directory: string): void {
   const marker = path.join(directory, MARKER)
   if (fs.existsSync(marker)) return
-  const tool = {
+  fs.writeFileSync(marker, JSON.stringify(toolOf(directory)))
+}
+
+function toolOf(directory: string): ToolInfo {
+  return {
     toolId: readText(directory, 'tool_id') ?? '',
     toolVersion: readText(directory, 'tool_version') ?? '',
   }
-  fs.writeFileSync(marker, JSON.stringify(tool))
 }
 
 /** A text that a Python server keeps as JSON; undefined also for what was cut off when it was killed. */

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { errnoOf } from '../../lib/errors.js'
 import { emptyTree, removeTree } from '../../lib/remove-tree.js'
 import { FILE_DIRECTORIES, MARKER, WORK_DIRECTORIES } from '../directory.js'
+import { isPythonJobDirectory } from './python-traces.js'
 
 export interface ToolInfo {
   readonly toolId: string
@@ -72,11 +73,12 @@ function makeDirectory(directory: string, mode: number | undefined): boolean {
 }
 
 /**
- * Moves a job directory out of sight, to be removed from there, if it carries our marker.
- * @returns false when it is not there or not ours
+ * Moves a job directory out of sight, to be removed from there, if it carries our marker, or is of a Python server, which had removed it
+ * as well.
+ * @returns false when it is not there or no job's
  */
 export function discardJobDirectory(directory: string, target: string): boolean {
-  if (!fs.existsSync(path.join(directory, MARKER))) return false
+  if (!fs.existsSync(path.join(directory, MARKER)) && !isPythonJobDirectory(directory)) return false
   fs.renameSync(directory, target)
   return true
 }

@@ -84,5 +84,7 @@ export function statusWithoutRecord(directory: string): JobStatus {
     const final: unknown = JSON.parse(text)
     if (typeof final === 'string' && FINAL.includes(final)) return final as JobStatus
   }
+  // A Python server writes the final status of such a job only when it is asked for it.
+  if (fs.existsSync(path.join(directory, 'preprocessing_failed'))) return 'failed'
   return fs.existsSync(directory) ? 'preprocessing' : 'lost'
 }

@@ -22,6 +22,7 @@ import {
   writeFlags,
   writeScript,
 } from './end.js'
+import { leaveLocalJob, takeBackJob } from './leave-local.js'
 import { readChunk, readLiveState, writeLiveState } from './live-state.js'
 import { changedSince, claimJobDirectory, readPythonTraces } from './python-traces.js'
 import {
@@ -48,6 +49,7 @@ export const diskTasks = {
   discardJobDirectory,
   discardNewFile,
   exists,
+  leaveLocalJob,
   makeFilePrivate,
   makeJobDirectory,
   makeJobDirectoryIfMissing,
@@ -68,6 +70,7 @@ export const diskTasks = {
   removeTree,
   statusWithoutRecord,
   storeFile,
+  takeBackJob,
   writeEnd,
   writeFlags,
   writeLiveState,

@@ -27,8 +27,8 @@ export function createSlurmScheduler(manager: HeaderSource, service: SlurmServic
     )
   }
 
-  function remember(externalId: string, { name, workingDirectory }: Submission): string {
-    identities.set(externalId, { name, workingDirectory })
+  function remember(externalId: string, { name, workingDirectory, script }: Submission): string {
+    identities.set(externalId, { name, workingDirectory, script })
     for (const oldest of identities.keys()) {
       if (identities.size <= MAX_IDENTITIES) break
       identities.delete(oldest)

@@ -13,6 +13,8 @@ export interface SlurmRecord {
   readonly reason: string
   readonly exitStatus: ExitStatus | undefined
   readonly workingDirectory: string | undefined
+  /** The script as it was given to sbatch; undefined where it is not told. */
+  readonly script?: string | undefined
   readonly name: string
 }
 
@@ -24,7 +26,7 @@ export interface SqueueQuery {
 }
 
 // -O, as -o has no exit code. The name last: it alone is free text of the job's owner.
-const FIELDS = ['JobID', 'JobArrayID', 'State', 'Reason', 'exit_code', 'WorkDir', 'Name']
+const FIELDS = ['JobID', 'JobArrayID', 'State', 'Reason', 'exit_code', 'WorkDir', 'Command', 'Name']
 
 export function buildSqueue(query: SqueueQuery): SlurmCommand {
   const format = FIELDS.map((field) => `${field}:${FIELD_SEPARATOR}`).join(',')
@@ -42,7 +44,7 @@ export function parseSqueue(result: CommandResult): readonly SlurmRecord[] | und
   if (result.code !== 0) return isUnknownId(result) ? [] : undefined
   const records: SlurmRecord[] = []
   for (const line of result.stdout.split('\n')) {
-    const [id, arrayId, state, reason, exit, workingDirectory, ...name] = line.split(FIELD_SEPARATOR)
+    const [id, arrayId, state, reason, exit, workingDirectory, script, ...name] = line.split(FIELD_SEPARATOR)
     if (id === undefined || state === undefined || reason === undefined || name.length < 1) continue
     records.push({
       id,
@@ -52,6 +54,7 @@ export function parseSqueue(result: CommandResult): readonly SlurmRecord[] | und
       reason,
       exitStatus: parseExitStatus(exit ?? ''),
       workingDirectory,
+      script,
       name: name.join(FIELD_SEPARATOR).replace(new RegExp(`${FIELD_SEPARATOR}$`), ''),
     })
   }

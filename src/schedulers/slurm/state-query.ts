@@ -12,6 +12,8 @@ import { combineReports, reportOf } from './states.js'
 export interface JobIdentity {
   readonly name: string
   readonly workingDirectory: string
+  /** Alone tells whose a job is that a Python server submitted: in a directory, and maybe under a name, of its own. */
+  readonly script?: string
 }
 
 export type WantedJobs = ReadonlyMap<string, JobIdentity | undefined>
@@ -180,7 +182,8 @@ function index(records: readonly SlurmRecord[]): Map<string, SlurmRecord[]> {
 /** Accounting has no directory, and leaves names out that it cannot write. */
 function isSameJob(record: SlurmRecord, identity: JobIdentity | undefined): boolean {
   if (!identity) return true
-  const { name, workingDirectory } = record
+  const { name, workingDirectory, script } = record
+  if (script !== undefined && script === identity.script) return true
   return (
     name === identity.name && (workingDirectory ?? identity.workingDirectory) === identity.workingDirectory
   )

@@ -61,6 +61,13 @@ function queued(job: { name: string; workingDirectory: string }, id: string, sta
 }
 
 describe('submitting to Slurm', () => {
+  it('finds the job that a Python server submitted, from its own directory, by its script', async () => {
+    const { world, job, scheduler } = await setUp()
+    world.queue.push({ ...queued({ name: 'other', workingDirectory: '/srv' }, '44'), script: job.script })
+    const found = await scheduler.recover([{ ...job, externalId: undefined }], signal)
+    expect(found.get(job.jobId)).toBe('44')
+  })
+
   it('looks whether the job is there before it submits again after an sbatch without an answer', async () => {
     const { world, job, scheduler } = await setUp()
     world.failure = new SchedulerDown('sbatch did not answer in time')

@@ -29,7 +29,9 @@ function setUp(
     if (shown.length === 0 && ids?.length === 1)
       return { ...none, code: 1, stderr: 'slurm_load_jobs error: Invalid job id specified\n' }
     const lines = shown.map(([id, job]) =>
-      [id, id, job.state, 'None', job.exit ?? 0, `/w/${id}`, `n${id}`, ''].join('\x1f'),
+      [id, id, job.state, 'None', job.exit ?? 0, `/w/${id}`, `/j/${id}/command.sh`, `n${id}`, ''].join(
+        '\x1f',
+      ),
     )
     return { ...none, stdout: lines.map((line) => `${line}\n`).join('') }
   }
@@ -140,6 +142,12 @@ describe('asking Slurm for the states of jobs', () => {
     expect(other.get('2')).toEqual({ state: 'gone' })
   })
 
+  it('knows a job by its script that a Python server submitted from elsewhere', async () => {
+    const { query } = setUp({ '2': { state: 'RUNNING' } })
+    const identity = { name: 'n2', workingDirectory: '/elsewhere', script: '/j/2/command.sh' }
+    expect((await query.ask(a, new Map([['2', identity]]))).get('2')).toEqual({ state: 'running' })
+  })
+
   it('never gives Slurm an id that is none', async () => {
     const { ask, asked } = setUp({})
     expect(await ask(a, '--help', '1,2', '')).toEqual(
@@ -153,7 +161,7 @@ describe('asking Slurm for the states of jobs', () => {
     const query = createStateQuery({
       run: async () => {
         if (down) throw new SchedulerDown('no')
-        return { ...none, stdout: ['1', '1', 'RUNNING', 'None', '0', '/w', 'n', ''].join('\x1f') }
+        return { ...none, stdout: ['1', '1', 'RUNNING', 'None', '0', '/w', '/x', 'n', ''].join('\x1f') }
       },
       accounting: { lookUp: async () => [] },
       userId: undefined,

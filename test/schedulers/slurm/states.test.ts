@@ -29,7 +29,7 @@ describe('squeue', () => {
     const { args } = buildSqueue({ ids: ['1', '22'], userId: 1000 })
     expect(args.slice(0, 5)).toEqual(['-h', '-a', '-t', 'all', '-O'])
     expect(args[5]).toBe(
-      ['JobID', 'JobArrayID', 'State', 'Reason', 'exit_code', 'WorkDir', 'Name']
+      ['JobID', 'JobArrayID', 'State', 'Reason', 'exit_code', 'WorkDir', 'Command', 'Name']
         .map((f) => `${f}:\x1f`)
         .join(','),
     )
@@ -39,9 +39,9 @@ describe('squeue', () => {
 
   // Recorded from 22.05.8: two ids of an array, a heterogeneous job, a pending rest of an array, a name with blank and bar.
   it('reads names, reasons and paths with any character, arrays and heterogeneous jobs', () => {
-    const text = `8^5_1^FAILED^NonZeroExitCode^768^/tmp/sl^a.sh^
-13^12+1^PENDING^None^0^/tmp/sl^b.sh^
-14^14_[1-3%1]^PENDING^(Nodes required for job are DOWN, DRAINED)^0^/tmp/s l^na me|x^
+    const text = `8^5_1^FAILED^NonZeroExitCode^768^/tmp/sl^/x/a.sh^a.sh^
+13^12+1^PENDING^None^0^/tmp/sl^/x/b.sh^b.sh^
+14^14_[1-3%1]^PENDING^(Nodes required for job are DOWN, DRAINED)^0^/tmp/s l^/x y/c.sh^na me|x^
 `
     expect(records(text)).toEqual([
       {
@@ -51,6 +51,7 @@ describe('squeue', () => {
         reason: 'NonZeroExitCode',
         exitStatus: { code: 3, signal: 0 },
         workingDirectory: '/tmp/sl',
+        script: '/x/a.sh',
         name: 'a.sh',
       },
       {
@@ -60,6 +61,7 @@ describe('squeue', () => {
         reason: 'None',
         exitStatus: { code: 0, signal: 0 },
         workingDirectory: '/tmp/sl',
+        script: '/x/b.sh',
         name: 'b.sh',
       },
       {
@@ -69,6 +71,7 @@ describe('squeue', () => {
         reason: '(Nodes required for job are DOWN, DRAINED)',
         exitStatus: { code: 0, signal: 0 },
         workingDirectory: '/tmp/s l',
+        script: '/x y/c.sh',
         name: 'na me|x',
       },
     ])

@@ -1,0 +1,96 @@
+import { adoptByPid, adoptByScript } from '../schedulers/foreign-process.js'
+import { isLocal } from '../schedulers/index.js'
+import { disk } from './disk/disk.js'
+import type { PythonTraces } from './disk/python-traces.js'
+import type { Job, ManagerContext } from './job.js'
+import type { IndexKind } from './park.js'
+import type { JobEnd } from './record.js'
+
+/** What is to be done with a job that a Python server had last. */
+export type Outcome =
+  | { readonly kind: 'begin again' }
+  | { readonly kind: 'launch' }
+  /** The scheduler has it: a cluster under this id, the local one by J/started. */
+  | { readonly kind: 'watch'; readonly externalId?: string }
+  | { readonly kind: 'deliver'; readonly end: JobEnd }
+  | { readonly kind: 'over'; readonly end: JobEnd }
+  | { readonly kind: 'stop'; readonly externalId?: string }
+
+/**
+ * Reads from the files of a Python server how far it came with a job (pulsar/managers/stateful.py, queued.py, unqueued.py).
+ *
+ * | files | then |
+ * | --- | --- |
+ * | preprocessing_failed | over: failed, for its reason |
+ * | final_status complete or failed, in an index | deliver its outputs, end as it says |
+ * | the same, in no index | over, as it says |
+ * | cancelled | stop what still runs of it |
+ * | nothing of a launch | fetch its inputs, launch it |
+ * | external_id | watch it |
+ * | on a cluster without external_id | launch it, unless the queue has its script |
+ * | pid of a live process, or one that runs its script | watch that process |
+ * | command_line | it waited in the queue: launch it |
+ * | return_code | it has ended: deliver |
+ * | no streams of a script | it was never started: launch it |
+ * | none of these | lost: nobody saw its end |
+ */
+export async function outcomeOf(
+  context: ManagerContext,
+  job: Job,
+  kinds: ReadonlySet<IndexKind>,
+  traces: PythonTraces,
+): Promise<Outcome> {
+  const { finalStatus } = traces
+  if (traces.launchFailed) {
+    const reason = traces.failure || 'A Python Pulsar could not launch it.'
+    return { kind: 'over', end: { status: 'failed', reason } }
+  }
+  if (finalStatus === 'complete' || finalStatus === 'failed') {
+    const isDelivered = !kinds.has('postprocessing') && !kinds.has('active')
+    return isDelivered ? { kind: 'over', end: { status: finalStatus } } : ended(job, { status: finalStatus })
+  }
+  const onCluster = externalIdOf(context, job, traces)
+  if (finalStatus === 'cancelled' || traces.isCancelled) {
+    if (isLocal(context.config)) await adoptByPid(filesOf(job))
+    return { kind: 'stop', ...onCluster }
+  }
+  if (!traces.isHandedOver || (kinds.has('preprocessing') && !traces.isLaunched))
+    return { kind: 'begin again' }
+  if (onCluster) return { kind: 'watch', ...onCluster }
+  if (!isLocal(context.config))
+    return traces.hasReturnCode ? ended(job, { status: 'complete' }) : { kind: 'launch' }
+  return localOutcome(job, traces)
+}
+
+async function localOutcome(job: Job, traces: PythonTraces): Promise<Outcome> {
+  if (await adoptByPid(filesOf(job))) return { kind: 'watch' }
+  if (traces.isWaiting) return { kind: 'launch' }
+  if (!traces.hasReturnCode) {
+    if (!traces.mayHaveBegun) return { kind: 'launch' }
+    if (await adoptByScript(filesOf(job))) return { kind: 'watch' }
+    // It may have ended since the files were looked at.
+    if (!(await disk.exists(job.directory.returnCode))) {
+      const reason = 'A Python Pulsar started it and was stopped before it ended: nobody saw its end.'
+      return { kind: 'over', end: { status: 'lost', reason } }
+    }
+  }
+  return ended(job, { status: 'complete' })
+}
+
+function ended(job: Job, end: JobEnd): Outcome {
+  return { kind: job.stagesOut ? 'deliver' : 'over', end }
+}
+
+/** The local scheduler's ids are those of the jobs. */
+function externalIdOf(
+  { config }: ManagerContext,
+  job: Job,
+  { externalId }: PythonTraces,
+): { readonly externalId: string } | undefined {
+  if (externalId === undefined || (isLocal(config) && externalId === job.id)) return undefined
+  return { externalId }
+}
+
+function filesOf({ directory }: Job): { readonly directory: string; readonly script: string } {
+  return { directory: directory.path, script: directory.script }
+}
