@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -148,6 +149,7 @@ describe('a job that we left in stage-in', () => {
   ])('is $end when the Python server has run it here, with return code $code', async ({ end, code }) => {
     moved('active')
     flag('preprocessed', true)
+    writeFileSync(job('metadata/job_stdout'), '')
     if (code !== undefined) writeFileSync(job('return_code'), code)
     expect(await status()).toBe(end)
     expect(scheduler.submitted).toEqual([])
@@ -180,15 +182,94 @@ describe('a job of a Python server', () => {
     expect(existsSync(index('postprocessing'))).toBe(false)
   })
 
-  it('is left alone when it was handed over, or has no launch_config that can be read', async () => {
-    flag('preprocessed', true)
-    writeFileSync(index('active'), '')
-    await serve(async ({ context }) => expect(context.jobs.size).toBe(0))
-    rmSync(job('preprocessed'))
+  it('is left alone when it has no launch_config that can be read', async () => {
     writeFileSync(job('launch_config'), '{"command')
     writeFileSync(index('preprocessing'), '')
     await serve(async ({ context }) => expect(context.jobs.size).toBe(0))
-    expect([existsSync(index('active')), existsSync(index('preprocessing'))]).toEqual([true, true])
+    expect(existsSync(index('preprocessing'))).toBe(true)
     expect(existsSync(job('.magnetar-job'))).toBe(false)
+  })
+
+  it('is failed, with the reason, when it could not be launched', async () => {
+    flag('preprocessing_failed', true)
+    writeFileSync(job('stderr'), 'No such host')
+    expect(await status()).toBe('failed')
+    writeFileSync(index('preprocessing'), '')
+    const document = await serve(({ manager }) => manager.status('7'))
+    expect(document).toMatchObject({ status: 'failed', stderr: expect.stringContaining('No such host') })
+  })
+
+  it('goes when it is cleaned after it had ended there, and nothing else does', async () => {
+    flag('final_status', 'complete')
+    await serve(({ manager }) => manager.clean('7'))
+    expect(existsSync(job())).toBe(false)
+    mkdirSync(job('outputs'), { recursive: true })
+    await serve(({ manager }) => manager.clean('7'))
+    expect(existsSync(job('outputs'))).toBe(true)
+  })
+
+  describe('that was handed over', () => {
+    beforeEach(() => {
+      flag('preprocessed', true)
+      flag('submitted', 'true')
+      writeFileSync(index('active'), '')
+    })
+
+    it('is launched when it waited in the queue', async () => {
+      writeFileSync(job('command_line'), job('command.sh'))
+      await launched()
+      expect(existsSync(job('command_line'))).toBe(false)
+      expect(scheduler.submitted).toHaveLength(1)
+    })
+
+    it('is launched when its script was never started', async () => {
+      await launched()
+      expect(scheduler.submitted).toHaveLength(1)
+    })
+
+    it('is watched by its external id', async () => {
+      flag('external_id', '4711')
+      scheduler.known.set('7', '4711')
+      scheduler.reports.set('4711', { state: 'running' })
+      expect(await launched()).toBe('4711')
+      expect(scheduler.submitted).toEqual([])
+    })
+
+    it('is cancelled when it was, and what still runs of it is stopped', async () => {
+      flag('external_id', '4711')
+      flag('cancelled', true)
+      scheduler.known.set('7', '4711')
+      scheduler.reports.set('4711', { state: 'running' })
+      await serve(async ({ manager }) => {
+        expect((await manager.status('7')).status).toBe('cancelled')
+        await waitFor(() => scheduler.cancelled.includes('4711'), { what: 'cancel' })
+      })
+    })
+
+    it.each([
+      { end: 'complete', code: '3\n' },
+      { end: 'lost', code: undefined },
+    ])('is $end when it ended meanwhile, with return code $code', async ({ end, code }) => {
+      writeFileSync(job('metadata/job_stdout'), '')
+      flag('pid', String(process.pid))
+      if (code !== undefined) writeFileSync(job('return_code'), code)
+      expect(await status()).toBe(end)
+      expect(scheduler.submitted).toEqual([])
+    })
+
+    it('is watched when the process that its pid names works in its directory', async () => {
+      const tool = spawn('sleep', ['60'], { cwd: job('working') })
+      try {
+        flag('pid', String(tool.pid))
+        writeFileSync(job('metadata/job_stdout'), '')
+        scheduler.known.set('7', '7')
+        scheduler.reports.set('7', { state: 'running' })
+        await launched()
+        expect(readFileSync(job('started'), 'utf8')).toMatch(new RegExp(`^:${tool.pid}:\\d+:`))
+        expect(scheduler.submitted).toEqual([])
+      } finally {
+        tool.kill('SIGKILL')
+      }
+    })
   })
 })

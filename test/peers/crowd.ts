@@ -25,8 +25,8 @@ export type Phase =
 const SIZES: Readonly<Record<Phase, number>> = {
   'set up': 4,
   'bringing in': 8,
-  waiting: 8,
-  running: 12,
+  waiting: 12,
+  running: 8,
   'ending unseen': 4,
   delivering: 6,
   finished: 4,
@@ -227,7 +227,7 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
       document = await clientOf(server, member).status(member.id)
       return document.complete === 'true'
     }
-    await waitFor(ask, { what: 'end', timeoutMs: 8_000 }).catch(() => {})
+    await waitFor(ask, { what: 'end', timeoutMs: 60_000 }).catch(() => {})
     return document
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startJobFilesServer } from '../helpers/job-files-server.js'
 import { needs } from '../helpers/needs.js'
 import type { ServerProcess } from '../helpers/server-process.js'
@@ -6,7 +6,7 @@ import { tempDirectory } from '../helpers/temp-directory.js'
 import { createCrowd } from './crowd.js'
 import { findSlurm } from './find-slurm.js'
 import { startMagnetar } from './magnetar-server.js'
-import { startPrivateSlurm } from './private-slurm.js'
+import { type PrivateSlurm, startPrivateSlurm } from './private-slurm.js'
 import { findPulsarVenv } from './pulsar-venv.js'
 import { startPythonPulsar } from './python-pulsar.js'
 
@@ -74,11 +74,58 @@ async function goThrough(course: Course, site: Site): Promise<void> {
   }
 }
 
-const COURSES: readonly (readonly [string, Course])[] = [
-  ['from the Python server, killed, to Magnetar', [['python', 'killed'], ['magnetar']]],
-  ['from Magnetar, stopped, to the Python server', [['magnetar', 'stopped'], ['python']]],
-]
-
 describe('fifty local jobs in all phases go on', needs(found.missing), () => {
-  it.each(COURSES)('%s', (_name, course) => goThrough(course, LOCAL))
+  it.each<readonly [string, Course]>([
+    ['from the Python server, killed, to Magnetar', [['python', 'killed'], ['magnetar']]],
+    ['from Magnetar, stopped, to the Python server', [['magnetar', 'stopped'], ['python']]],
+    [
+      'there and back and there again',
+      [
+        ['python', 'stopped'],
+        ['magnetar', 'stopped'],
+        ['python', 'killed'],
+        // It leaves nothing that the Python server would find: it has to be started and stopped once more.
+        ['magnetar', 'killed'],
+        ['magnetar', 'stopped'],
+        ['python'],
+      ],
+    ],
+  ])('%s', (_name, course) => goThrough(course, LOCAL))
+})
+
+describe('fifty Slurm jobs in all phases go on', needs(found.missing ?? slurm.missing), () => {
+  let cluster: PrivateSlurm | undefined
+  beforeAll(async () => {
+    if ((found.missing ?? slurm.missing) === undefined)
+      cluster = await startPrivateSlurm(await tempDirectory())
+  })
+  afterAll(() => cluster?.stop())
+
+  const site = (): Site => {
+    if (!cluster) throw new Error('no private Slurm')
+    const { run, nodeName, env } = cluster
+    const setNode = async (...words: string[]): Promise<void> => {
+      await run('scontrol', 'update', `NodeName=${nodeName}`, ...words)
+    }
+    const manager = { type: 'queued_cli', job_plugin: 'Slurm', shell_plugin: 'LocalShell' }
+    return {
+      app: () => ({ transfers_at_once: 64, managers: { _default_: manager } }),
+      env,
+      heldManager: '',
+      // What runs goes on.
+      holdQueue: () => setNode('State=DRAIN', 'Reason=held'),
+      releaseQueue: () => setNode('State=RESUME'),
+    }
+  }
+
+  it.each<readonly [string, Course]>([
+    [
+      'from the Python server to Magnetar and back',
+      [['python', 'killed'], ['magnetar', 'killed'], ['magnetar', 'stopped'], ['python']],
+    ],
+    [
+      'from Magnetar to the Python server and back',
+      [['magnetar', 'stopped'], ['python', 'killed'], ['magnetar']],
+    ],
+  ])('%s', (_name, course) => goThrough(course, site()))
 })
