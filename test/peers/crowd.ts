@@ -47,6 +47,9 @@ const STATUS: Readonly<Record<Phase, string>> = {
   'cancelled waiting': 'cancelled',
 }
 
+/** The Python server asks Slurm for each job by itself, often three seconds long. */
+const LONGEST_MS = 90_000
+
 interface Member {
   readonly id: string
   readonly phase: Phase
@@ -85,6 +88,7 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
   )
   const gates: number[] = []
   let isHanging = true
+  let seen = 0
 
   const hangs = (id: string | undefined, upload: boolean): boolean =>
     members.some((each) => each.id === id && each.phase === (upload ? 'delivering' : 'bringing in'))
@@ -144,14 +148,31 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
     try {
       await waitFor(
         async () => {
-          last = await status(server, member)
+          last = await status(server, member).catch(String)
           return last === wanted
         },
-        { what: `${wanted}`, timeoutMs: 40_000 },
+        { what: wanted, timeoutMs: LONGEST_MS },
       )
     } catch {
       throw new Error(`${member.id} is ${last}, not ${wanted}\n${server.logs().slice(-3000)}`)
     }
+  }
+
+  /** Every transfer that is to hang was begun by this server. */
+  async function untilHanging(): Promise<void> {
+    await waitFor(
+      () => {
+        const news = galaxy.log.slice(seen).map(({ path: asked, method }) => `${method} ${asked}`)
+        const isAsked = (method: string, { id }: Member): boolean =>
+          news.some((line) => line.startsWith(`${method} /galaxy/${id}/`))
+        return (
+          inPhase('bringing in').every((member) => isAsked('GET', member)) &&
+          inPhase('delivering').every((member) => isAsked('POST', member))
+        )
+      },
+      { what: 'transfers that hang', timeoutMs: LONGEST_MS },
+    )
+    seen = galaxy.log.length
   }
 
   const open = (member: Member): void => {
@@ -173,7 +194,7 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
       await forEach(inPhase('running', 'ending unseen', 'cancelled'), async (member) => {
         await waitFor(() => linesOf('runs', member.id) !== '', {
           what: `run of ${member.id}`,
-          timeoutMs: 40_000,
+          timeoutMs: LONGEST_MS,
         })
         await untilStatus(server, member, 'running')
       })
@@ -190,11 +211,11 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
         await clientOf(server, member).cancel(member.id)
         await untilStatus(server, member, 'cancelled')
       })
-      await this.expectHeld(server)
+      await untilHanging()
     },
     async expectHeld(server) {
       await forEach(members, (member) => untilStatus(server, member, STATUS[member.phase]))
-      await waitFor(() => galaxy.connections.size >= 1, { what: 'transfer that hangs' })
+      await untilHanging()
     },
     async endUnseen() {
       isHanging = false
@@ -222,12 +243,14 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
 
   /** The last answer: after a while also one that says it is not. */
   async function untilDone(server: ServerProcess, member: Member): Promise<StatusDocument> {
-    let document = await clientOf(server, member).status(member.id)
+    let document: StatusDocument = { status: '', complete: 'false' }
     const ask = async (): Promise<boolean> => {
-      document = await clientOf(server, member).status(member.id)
+      document = await clientOf(server, member)
+        .status(member.id)
+        .catch((error: unknown) => ({ status: String(error), complete: 'false' }))
       return document.complete === 'true'
     }
-    await waitFor(ask, { what: 'end', timeoutMs: 60_000 }).catch(() => {})
+    await waitFor(ask, { what: 'end', timeoutMs: LONGEST_MS }).catch(() => {})
     return document
   }
 
