@@ -15,7 +15,8 @@ const MAX_SPARES = 64
 /** Takes job directories away: out of sight at once, emptied or removed in the background. */
 export interface Trash {
   /**
-   * Resolves when the directory no longer has its name; nothing happens to one that is not there or does not carry our marker.
+   * Resolves when the directory no longer has its name; nothing happens to one that is not there, or neither carries our marker
+   * nor is a Python server's.
    */
   discard(directory: string): Promise<void>
   /** An emptied job directory to begin the next job with; undefined when there is none. */

@@ -70,7 +70,7 @@ export interface JobManager {
   status(jobId: string): Promise<WireDocument>
   /** PUT /jobs/{id}/cancel. Idempotent, also for unknown jobs. */
   cancel(jobId: string): Promise<void>
-  /** DELETE /jobs/{id}. Idempotent; removes only a directory that carries our marker. */
+  /** DELETE /jobs/{id}. Idempotent; removes only a job directory: it carries our marker, or is a Python server's. */
   clean(jobId: string): Promise<void>
   /** Where an upload goes (POST files); makes the job directory when it is missing. */
   uploadPath(jobId: string, type: string, name: string): Promise<JobFilePath>

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from 'vitest'
+import { readProcesses, workingDirectoryOf } from '../../src/schedulers/process-table.js'
 import { contentOf } from '../helpers/job-files/content.js'
 import type { JobFilesServer } from '../helpers/job-files-server.js'
 import { createPulledJob, type PulledJob, wrongOutputs } from '../helpers/pulled-job.js'
@@ -20,18 +21,21 @@ export type Phase =
   | 'finished'
   | 'cancelled'
   | 'cancelled waiting'
+  /** Running, and cancelled through the last server. */
+  | 'cancelled at last'
 
 /** 50 jobs. */
 const SIZES: Readonly<Record<Phase, number>> = {
   'set up': 4,
   'bringing in': 8,
   waiting: 12,
-  running: 8,
+  running: 6,
   'ending unseen': 4,
   delivering: 6,
   finished: 4,
   cancelled: 2,
   'cancelled waiting': 2,
+  'cancelled at last': 2,
 }
 
 /** What a client is told of them meanwhile. */
@@ -45,6 +49,7 @@ const STATUS: Readonly<Record<Phase, string>> = {
   finished: 'complete',
   cancelled: 'cancelled',
   'cancelled waiting': 'cancelled',
+  'cancelled at last': 'running',
 }
 
 /** The Python server asks Slurm for each job by itself, often three seconds long. */
@@ -99,7 +104,7 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
 
   function createMember(phase: Phase, at: number): Member {
     const id = `${phase.replaceAll(' ', '-')}-${at}`
-    const isGated = ['running', 'ending unseen', 'cancelled'].includes(phase)
+    const isGated = ['running', 'ending unseen', 'cancelled', 'cancelled at last'].includes(phase)
     const gate = path.join(directory, 'gates', id)
     if (isGated) {
       execFileSync('mkfifo', [gate])
@@ -191,7 +196,7 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
         await clientOf(server, member).setup(member.id)
         if (member.phase !== 'set up') await submit(server, member)
       })
-      await forEach(inPhase('running', 'ending unseen', 'cancelled'), async (member) => {
+      await forEach(inPhase('running', 'ending unseen', 'cancelled', 'cancelled at last'), async (member) => {
         await waitFor(() => linesOf('runs', member.id) !== '', {
           what: `run of ${member.id}`,
           timeoutMs: LONGEST_MS,
@@ -225,12 +230,22 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
       })
     },
     async expectAllRight(server) {
-      for (const member of members) open(member)
+      await forEach(inPhase('cancelled at last'), async (member) => {
+        await untilStatus(server, member, 'running')
+        await waitFor(() => isKnownProcess(member.id), { what: `pid of ${member.id}`, timeoutMs: LONGEST_MS })
+        await clientOf(server, member).cancel(member.id)
+        await untilStatus(server, member, 'cancelled')
+      })
+      for (const member of members) if (!member.phase.startsWith('cancelled')) open(member)
       await forEach(inPhase('set up'), (member) => submit(server, member))
       const wrong: string[] = []
       await forEach(members, async (member) => {
         const problem = await judge(server, member)
         if (problem !== '') wrong.push(`${member.id}: ${problem}`)
+      })
+      await waitFor(() => processesOf('cancelled').length === 0, {
+        what: 'end of all processes of cancelled jobs',
+        timeoutMs: LONGEST_MS,
       })
       if (wrong.length > 0) throw new Error(`${wrong.join('\n')}\n${server.logs().slice(-6000)}`)
       await forEach(members, (member) => clientOf(server, member).clean(member.id))
@@ -257,7 +272,7 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
   /** @returns what is wrong with a job; empty: nothing */
   async function judge(server: ServerProcess, member: Member): Promise<string> {
     const { id, phase, pulled } = member
-    const isCancelled = STATUS[phase] === 'cancelled'
+    const isCancelled = phase.startsWith('cancelled')
     const document = await untilDone(server, member)
     const problems: string[] = []
     const expectSame = (what: string, found: unknown, wanted: unknown): void => {
@@ -274,6 +289,19 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
     if (pulled) problems.push(...wrongOutputs(galaxy, pulled))
     else expectSame('output', readOutput(id), `output of ${id}\n`)
     return problems.join('; ')
+  }
+
+  function processesOf(prefix: string): number[] {
+    const jobs = path.join(directory, 'staging', prefix)
+    return readProcesses().flatMap(({ pid }) => (workingDirectoryOf(pid)?.startsWith(jobs) ? [pid] : []))
+  }
+
+  /** J/pid names the job's own process, not what the Python server has started to wait for it. */
+  function isKnownProcess(id: string): boolean {
+    const started = path.join(directory, 'staging', id, 'started')
+    const pid = path.join(directory, 'staging', id, 'pid')
+    if (!existsSync(started) || !existsSync(pid)) return true
+    return JSON.parse(readFileSync(pid, 'utf8') || '""') === readFileSync(started, 'utf8').split(':')[1]
   }
 
   function readOutput(id: string): string {

@@ -76,19 +76,14 @@ async function goThrough(course: Course, site: Site): Promise<void> {
 
 describe('fifty local jobs in all phases go on', needs(found.missing), () => {
   it.each<readonly [string, Course]>([
-    ['from the Python server, killed, to Magnetar', [['python', 'killed'], ['magnetar']]],
-    ['from Magnetar, stopped, to the Python server', [['magnetar', 'stopped'], ['python']]],
     [
-      'there and back and there again',
-      [
-        ['python', 'stopped'],
-        ['magnetar', 'stopped'],
-        ['python', 'killed'],
-        // It leaves nothing that the Python server would find: it has to be started and stopped once more.
-        ['magnetar', 'killed'],
-        ['magnetar', 'stopped'],
-        ['python'],
-      ],
+      'from the Python server to Magnetar, back, and there again',
+      [['python', 'stopped'], ['magnetar', 'stopped'], ['python', 'killed'], ['magnetar']],
+    ],
+    [
+      // Killed, it leaves nothing that the Python server would find: it has to be started and stopped once more.
+      'from Magnetar, killed, then stopped in good order, to the Python server',
+      [['magnetar', 'killed'], ['magnetar', 'stopped'], ['python']],
     ],
   ])('%s', (_name, course) => goThrough(course, LOCAL))
 })

@@ -21,7 +21,7 @@ export interface NewDirectory {
 
 /**
  * Makes the directory tree of a job and marks it as ours. What is there already stays, so a repeated setup is fine. A Python
- * server's directory (it has tool_id before anything else) is not marked, and so never removed.
+ * server's directory (it has tool_id before anything else) is not marked here.
  */
 export function makeJobDirectory({ directory, mode, tool, spare }: NewDirectory): void {
   const made = (spare !== undefined && moveSpare(spare, directory)) || makeDirectory(directory, mode)
