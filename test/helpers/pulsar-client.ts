@@ -21,6 +21,8 @@ export function createPulsarClient(url: string): PulsarClient {
   async function call(method: string, route: string, query: Record<string, string>): Promise<string> {
     const response = await fetch(new URL(`${route}?${new URLSearchParams(query)}`, url), {
       method,
+      // As real clients: gunicorn closes idle connections after 2 s, maybe just when the next request goes out.
+      headers: { connection: 'close' },
       signal: AbortSignal.timeout(20_000),
     })
     const text = await response.text()
