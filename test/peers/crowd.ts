@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { readProcesses, workingDirectoryOf } from '../../src/schedulers/process-table.js'
 import { contentOf } from '../helpers/job-files/content.js'
 import type { JobFilesServer } from '../helpers/job-files-server.js'
@@ -92,6 +92,16 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
     Array.from({ length: size }, (_, at) => createMember(phase as Phase, at)),
   )
   const gates: number[] = []
+  // Of a test that failed, jobs still wait for their gates.
+  onTestFinished(() => {
+    for (const pid of processesOf('')) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It has just ended.
+      }
+    }
+  })
   let isHanging = true
   let seen = 0
 
@@ -292,7 +302,7 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
   }
 
   function processesOf(prefix: string): number[] {
-    const jobs = path.join(directory, 'staging', prefix)
+    const jobs = `${directory}/staging/${prefix}`
     return readProcesses().flatMap(({ pid }) => (workingDirectoryOf(pid)?.startsWith(jobs) ? [pid] : []))
   }
 
