@@ -72,7 +72,9 @@ describe('magnetar doctor on a node of one user', () => {
 
   it('a clock that is off, seen by the answers of Galaxy; a right one is fine', async () => {
     const off = await wrong(['--galaxy-url', await startGalaxy(600_000)])
-    expect(off).toMatchObject([{ id: 'clock-off', state: 'fail', command: expect.stringMatching(/set-ntp true|chrony/) }])
+    expect(off).toMatchObject([
+      { id: 'clock-off', state: 'fail', command: expect.stringMatching(/set-ntp true|chrony/) },
+    ])
     expect(off[0]?.message).toMatch(/^it is 10 minutes behind that of 127\.0\.0\.1:\d+$/)
     expect(await wrong(['--galaxy-url', await startGalaxy(0)])).toEqual([])
   })
