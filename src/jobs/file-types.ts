@@ -31,6 +31,8 @@ const DOWNLOAD_DIRECTORIES: Readonly<Record<string, string>> = {
 }
 
 const MAX_COMPONENT_BYTES = 255
+/** PATH_MAX of Linux, less its end: no tool could open the file by its path, and thousands of directories would be made for it. */
+const MAX_PATH_BYTES = 4095
 
 /**
  * Where a file of this type and name is uploaded to.
@@ -41,7 +43,7 @@ export function uploadTarget(jobDirectory: string, type: string, name: string): 
   if (!known)
     throw new MagnetarError('FILE_TYPE_INVALID', `unknown file type ${JSON.stringify(type.slice(0, 40))}`)
   const components = known.nested ? splitName(name) : [lastComponent(name)]
-  return { base: path.join(jobDirectory, known.directory), components }
+  return checkLength({ base: path.join(jobDirectory, known.directory), components })
 }
 
 /**
@@ -50,7 +52,17 @@ export function uploadTarget(jobDirectory: string, type: string, name: string): 
  */
 export function downloadSource(jobDirectory: string, type: string, name: string): JobFilePath {
   const directory = Object.hasOwn(DOWNLOAD_DIRECTORIES, type) ? DOWNLOAD_DIRECTORIES[type] : undefined
-  return { base: path.join(jobDirectory, directory ?? 'outputs'), components: splitName(name) }
+  return checkLength({ base: path.join(jobDirectory, directory ?? 'outputs'), components: splitName(name) })
+}
+
+function checkLength(file: JobFilePath): JobFilePath {
+  const { base, components } = file
+  if (Buffer.byteLength(base) + Buffer.byteLength(components.join('/')) + 1 > MAX_PATH_BYTES)
+    throw new MagnetarError(
+      'FILE_NAME_INVALID',
+      `the path of the file is longer than ${MAX_PATH_BYTES} bytes`,
+    )
+  return file
 }
 
 /** "a//b/../c" → ["a", "c"]; empty leading components are dropped, so "/etc/x" means "etc/x" (reference/rest §2.4). */

@@ -7,7 +7,7 @@ import { errnoOf, MagnetarError } from './errors.js'
  */
 
 // Linux; not in fs.constants. A descriptor that only names the directory: needs no read permission, opens no device.
-const O_PATH = 0o10000000
+export const O_PATH = 0o10000000
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
 
 /** A path that goes through the directory `fd`, or stands for what `fd` holds. */

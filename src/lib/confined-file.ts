@@ -4,6 +4,7 @@ import path from 'node:path'
 import {
   fileError,
   isWithin,
+  O_PATH,
   openParent,
   outsideError,
   pathThrough,
@@ -38,6 +39,7 @@ export function openForRead(base: string, components: readonly string[]): OpenFi
   const name = components.join('/')
   let fd: number
   try {
+    refuseSpecial(base, name)
     // O_NONBLOCK: opening a pipe must not wait for a writer.
     fd = fs.openSync(`${base}/${name}`, O_RDONLY | O_NONBLOCK | O_NOCTTY)
   } catch (error) {
@@ -54,6 +56,21 @@ export function openForRead(base: string, components: readonly string[]): OpenFi
   } catch (error) {
     fs.closeSync(fd)
     throw error
+  }
+}
+
+/**
+ * Opening a device or a pipe does something to it, also where that is none of the job's: what a link leads to is looked at by a
+ * descriptor that opens nothing first. Only a swap in the moment after can have it opened, and then nothing is read from it.
+ */
+function refuseSpecial(base: string, name: string): void {
+  const fd = fs.openSync(`${base}/${name}`, O_PATH)
+  try {
+    if (fs.fstatSync(fd).isFile()) return
+    if (!isConfined(base, realPathOf(fd))) throw outsideError(name)
+    throw new MagnetarError('NOT_A_FILE', `${quote(name)} is not a regular file`)
+  } finally {
+    fs.closeSync(fd)
   }
 }
 

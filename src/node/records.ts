@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, lstat, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { NodeConfig } from '../config/types.js'
@@ -100,10 +100,16 @@ async function openCopy(
   const nothing = { store: openMemoryStore(), release: async () => {} }
   if (persistenceDirectory === null) return nothing
   const from = path.join(persistenceDirectory, 'magnetar-store')
+  // The user of the node could have put a link there, for root to open.
+  const isPlain = async (source: string): Promise<boolean> => {
+    if (signal.aborted) return false
+    const found = await lstat(source)
+    return found.isFile() || found.isDirectory()
+  }
   const copy = await mkdtemp(path.join(tmpdir(), 'magnetar-records-'))
   const remove = (): Promise<void> => rm(copy, { recursive: true, force: true })
   try {
-    await cp(from, path.join(copy, 'store'), { recursive: true, filter: () => !signal.aborted })
+    await cp(from, path.join(copy, 'store'), { recursive: true, filter: isPlain })
     signal.throwIfAborted()
     const { openLevelStore } = await import('../store/level-store.js')
     const store = await openLevelStore(path.join(copy, 'store'))

@@ -1,6 +1,6 @@
 /** How a script ended that nobody of this server waited for: J/.magnetar-exit, left by the job runner. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readOwnFileSoon } from '../lib/own-file.js'
 import { pause } from '../lib/timing.js'
 
 /** Written in one go by the process that waited for the script, when that left no return code. */
@@ -34,6 +34,6 @@ export async function awaitExitStatus(jobDirectory: string, signal: AbortSignal)
 }
 
 /** Empty when it cannot be read, for whatever reason: then it tells nothing. */
-function readText(file: string): Promise<string> {
-  return readFile(file, 'latin1').catch(() => '')
+async function readText(file: string): Promise<string> {
+  return (await readOwnFileSoon(file).catch(() => '')) ?? ''
 }

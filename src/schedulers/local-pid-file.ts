@@ -3,11 +3,14 @@
  * runner writes it at a start.
  */
 import { unlink } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export async function writePidFile(jobDirectory: string, pid: number): Promise<void> {
-  await writeFile(join(jobDirectory, 'pid'), JSON.stringify(String(pid)))
+  const file = join(jobDirectory, 'pid')
+  // A new file: an earlier run of the job may have left a link or a pipe there.
+  await rm(file, { force: true })
+  await writeFile(file, JSON.stringify(String(pid)), { flag: 'wx' })
 }
 
 /** What cannot be removed does no harm: whoever reads it looks whether the process is there. */

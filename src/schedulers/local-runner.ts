@@ -1,7 +1,8 @@
 /** Which process runs, or ran, a job's script: what J/started says. */
-import { readFile } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, messageOf } from '../lib/errors.js'
+import { readOwnFileSoon } from '../lib/own-file.js'
 import { findScriptProcess } from './process-table.js'
 import { SchedulerDown, type Submission } from './scheduler.js'
 import { type ProcessIdentity, parseStarted, STARTED_FILE } from './started-file.js'
@@ -13,14 +14,16 @@ import { type ProcessIdentity, parseStarted, STARTED_FILE } from './started-file
 export async function findRunner(
   job: Pick<Submission, 'directory' | 'script'>,
 ): Promise<ProcessIdentity | 'none' | undefined> {
-  let text: string
+  const file = join(job.directory, STARTED_FILE)
+  let text: string | undefined
   try {
-    text = await readFile(join(job.directory, STARTED_FILE), 'utf8')
+    text = await readOwnFileSoon(file)
+    // A pipe or link that the job put there: it has begun.
+    if (text === undefined) await lstat(file)
   } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return 'none'
-    throw new SchedulerDown(`cannot read ${join(job.directory, STARTED_FILE)}: ${messageOf(error)}`)
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return 'none'
+    throw new SchedulerDown(`cannot read ${file}: ${messageOf(error)}`)
   }
   // Without content (a full disk, or the script has just created it) the process is looked for by its command line.
-  return parseStarted(text)?.process ?? findScriptProcess(job.script)
+  return parseStarted(text ?? '')?.process ?? findScriptProcess(job.script)
 }

@@ -116,7 +116,7 @@ describe('a directory that is there and cannot be read', () => {
   function failAt(name: string, errno: string): void {
     const opendir = fs.opendirSync
     vi.spyOn(fs, 'opendirSync').mockImplementation((directory, options) => {
-      if (directory === path.join(job, name))
+      if (fs.readlinkSync(directory) === fs.realpathSync(path.join(job, name)))
         throw Object.assign(new Error(`${errno}: opendir`), { code: errno })
       return opendir(directory, options)
     })

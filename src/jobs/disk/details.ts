@@ -24,7 +24,8 @@ export interface DirectoryDetails {
 
 /** What is in the directory of a job; undefined when it is gone. Written for people: everything in it is bounded. */
 export function describeDirectory(directory: string): DirectoryDetails | undefined {
-  if (!fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return undefined
+  // Not by a link: root may be asking, and the directory above is its user's.
+  if (!fs.lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return undefined
   const lister = createLister(LISTED)
   const files = DIRECTORIES.flatMap((place) =>
     lister.filesBelow(path.join(directory, place)).map((name) => {

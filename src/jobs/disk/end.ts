@@ -1,8 +1,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { errnoOf } from '../../lib/errors.js'
-import { MARKER } from '../directory.js'
-import type { ToolInfo } from './setup.js'
+import { readOwnFile, replaceOwnFile } from '../../lib/own-file.js'
+import { readMarker } from './setup.js'
 
 /**
  * The tool's return code, once the script has written it whole. The script writes "4\n" in one go, but a reader can see the
@@ -40,14 +40,9 @@ export interface EndFiles {
 /** Writes what the end of a job leaves in its directory; a directory that is gone by now is no error. */
 export function writeEnd({ directory, reason, exitCode, events }: EndFiles): void {
   for (const file of events) removeFile(file)
-  try {
-    if (reason !== undefined) fs.writeFileSync(path.join(directory, 'stderr'), `${reason}\n`)
-    if (exitCode !== undefined && readReturnCode(directory, true) === undefined) {
-      fs.writeFileSync(path.join(directory, 'return_code'), `${exitCode}\n`)
-    }
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  }
+  if (reason !== undefined) replaceOwnFile(directory, 'stderr', `${reason}\n`)
+  if (exitCode !== undefined && readReturnCode(directory, true) === undefined)
+    replaceOwnFile(directory, 'return_code', `${exitCode}\n`)
 }
 
 /** Writes the job script. A new file each time: a bash that is still running an older one goes on reading that. */
@@ -66,14 +61,7 @@ export function removeFile(file: string): void {
 
 /** Small files that flag a state for a Python server (one JSON value each); a directory that is gone is no error. */
 export function writeFlags(directory: string, flags: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(flags)) {
-    try {
-      fs.writeFileSync(path.join(directory, name), JSON.stringify(value))
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      return
-    }
-  }
+  for (const [name, value] of Object.entries(flags)) replaceOwnFile(directory, name, JSON.stringify(value))
 }
 
 /**
@@ -85,10 +73,9 @@ export function park(
   flags: Readonly<Record<string, unknown>>,
   indexFile: string | undefined,
 ): boolean {
-  const marker = readIfThere(path.join(directory, MARKER))
-  if (!marker) return false
-  const tool = JSON.parse(marker) as Partial<ToolInfo>
-  const all = { ...flags, tool_id: tool.toolId ?? '', tool_version: tool.toolVersion ?? '' }
+  const tool = readMarker(directory)
+  if (!tool) return false
+  const all = { ...flags, tool_id: tool.toolId, tool_version: tool.toolVersion }
   const missing: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(all)) {
     const file = path.join(directory, name)
@@ -100,13 +87,7 @@ export function park(
   return true
 }
 
-/** The text of a small file; undefined when it does not exist. */
+/** The text of a small file; undefined when it does not exist, or is no regular file. */
 export function readIfThere(file: string): string | undefined {
-  try {
-    return fs.readFileSync(file, 'utf8')
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
-    throw error
-  }
+  return readOwnFile(file)
 }

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { UPLOAD_PREFIX } from '../../lib/confined-file.js'
 import { errnoOf } from '../../lib/errors.js'
-import { joinRaw, mayBeOtherThanUtf8, notUtf8Names } from './raw-names.js'
+import { joinRaw, mayBeOtherThanUtf8, notUtf8Names, openConfined, realParent } from './raw-names.js'
 
 /** How much of a job's directories is listed: a tool can leave millions of names, and all of them have to be held in memory. */
 export interface ListingLimit {
@@ -51,10 +51,10 @@ export function createLister(limit: ListingLimit): Lister {
   }
 
   /** Calls back for each entry until the limit is reached. What is gone is empty; what cannot be read is noted. */
-  function eachEntry(directory: string | Buffer, each: (entry: fs.Dirent) => void): void {
+  function eachEntry(directory: string | Buffer, root: string, each: (entry: fs.Dirent) => void): void {
     let open: fs.Dir | undefined
     try {
-      open = fs.opendirSync(directory as string, { bufferSize: BUFFER_ENTRIES })
+      open = openConfined(directory, root, { bufferSize: BUFFER_ENTRIES })
       for (let entry = open.readSync(); entry && !isCut; entry = open.readSync()) {
         names++
         characters += entry.name.length
@@ -73,10 +73,10 @@ export function createLister(limit: ListingLimit): Lister {
   }
 
   /** What `names` of a directory is not UTF-8 on disk: files are noted, directories are the answer. */
-  function sortOutRaw(directory: string | Buffer, prefix: string): Below[] {
+  function sortOutRaw(directory: string | Buffer, root: string, prefix: string): Below[] {
     const found: Below[] = []
     try {
-      for (const { raw, isDirectory } of notUtf8Names(directory, limit.names)) {
+      for (const { raw, isDirectory } of notUtf8Names(directory, root, limit.names)) {
         const name = joinName(prefix, raw.toString())
         if (isDirectory) found.push({ name, path: joinRaw(directory, raw) })
         else notUtf8.add(joinName(directory.toString(), raw.toString()))
@@ -91,13 +91,14 @@ export function createLister(limit: ListingLimit): Lister {
     filesBelow(directory) {
       // A tool may have put a link in place of its directory; what that leads to is not the job's.
       if (!fs.lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return []
+      const root = realParent(directory)
       const files: string[] = []
       const waiting: Below[] = [{ name: '', path: directory }]
       for (let next = waiting.pop(); next && !isCut; next = waiting.pop()) {
         const below = next
         let isOdd = false
         // Counted with the directories above it: those are in every name.
-        eachEntry(below.path, (entry) => {
+        eachEntry(below.path, root, (entry) => {
           // Left by a crash in the middle of an upload: nobody's file.
           if (entry.name.startsWith(UPLOAD_PREFIX)) return
           const name = joinName(below.name, entry.name)
@@ -113,21 +114,22 @@ export function createLister(limit: ListingLimit): Lister {
             if (typeof below.path !== 'string') notUtf8.add(path.join(directory, name))
           }
         })
-        if (isOdd) waiting.push(...sortOutRaw(below.path, below.name))
+        if (isOdd) waiting.push(...sortOutRaw(below.path, root, below.name))
       }
       return files
     },
     entriesOf(directory) {
       const found: string[] = []
-      eachEntry(directory, (entry) => void found.push(entry.name))
+      eachEntry(directory, realParent(directory), (entry) => void found.push(entry.name))
       return found
     },
     filesOf(directory) {
       const found: string[] = []
-      eachEntry(directory, (entry) => {
+      const root = realParent(directory)
+      eachEntry(directory, root, (entry) => {
         if (isFile(entry, path.join(directory, entry.name))) found.push(entry.name)
       })
-      if (found.some(mayBeOtherThanUtf8)) sortOutRaw(directory, '')
+      if (found.some(mayBeOtherThanUtf8)) sortOutRaw(directory, root, '')
       return found
     },
     get isCut() {

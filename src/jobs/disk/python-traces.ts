@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { replaceOwnFile } from '../../lib/own-file.js'
 import { MARKER } from '../directory.js'
 import { readIfThere } from './end.js'
 import { readLaunchConfig } from './launch-config.js'
@@ -66,9 +67,7 @@ export function isPythonJobDirectory(directory: string): boolean {
 
 /** Makes a Python server's job directory one of ours, so that it goes when the job is cleaned. */
 export function claimJobDirectory(directory: string): void {
-  const marker = path.join(directory, MARKER)
-  if (fs.existsSync(marker)) return
-  fs.writeFileSync(marker, JSON.stringify(toolOf(directory)))
+  replaceOwnFile(directory, MARKER, JSON.stringify(toolOf(directory)))
 }
 
 function toolOf(directory: string): ToolInfo {
@@ -79,7 +78,7 @@ function toolOf(directory: string): ToolInfo {
 }
 
 /** A text that a Python server keeps as JSON; undefined also for what was cut off when it was killed. */
-function readText(directory: string, name: string): string | undefined {
+export function readText(directory: string, name: string): string | undefined {
   try {
     const value: unknown = JSON.parse(readIfThere(path.join(directory, name)) ?? 'null')
     return typeof value === 'string' ? value : undefined

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { errnoOf } from '../../lib/errors.js'
+import { readOwnFile, replaceOwnFile } from '../../lib/own-file.js'
 import { emptyTree, removeTree } from '../../lib/remove-tree.js'
 import { FILE_DIRECTORIES, MARKER, WORK_DIRECTORIES } from '../directory.js'
 import { isPythonJobDirectory } from './python-traces.js'
@@ -31,19 +32,41 @@ export function makeJobDirectory({ directory, mode, tool, spare }: NewDirectory)
   for (const name of WORK_DIRECTORIES) makeDirectory(path.join(directory, name), mode)
   const marker = path.join(directory, MARKER)
   const ours = made || fs.existsSync(marker) || !fs.existsSync(path.join(directory, 'tool_id'))
-  if (ours) fs.writeFileSync(marker, JSON.stringify(tool))
+  if (ours) writeMarker(directory, tool)
+}
+
+function writeMarker(directory: string, tool: ToolInfo): void {
+  const text = JSON.stringify(tool)
+  try {
+    fs.writeFileSync(path.join(directory, MARKER), text, { flag: 'wx' })
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+    // Of an earlier setup; or a link that a job put there, which is not written through.
+    replaceOwnFile(directory, MARKER, text)
+  }
+}
+
+/** What our mark says; undefined where there is none. A job can have written into it: then it says nothing. */
+export function readMarker(directory: string): ToolInfo | undefined {
+  const text = readOwnFile(path.join(directory, MARKER))
+  if (!text) return undefined
+  try {
+    const found: unknown = JSON.parse(text)
+    const { toolId, toolVersion } = { ...(found as Record<string, unknown> | null) }
+    return { toolId: textOf(toolId), toolVersion: textOf(toolVersion) }
+  } catch {
+    return { toolId: '', toolVersion: '' }
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 /** The tool of a job as its setup left it in the directory; undefined when that was not ours, or said none. */
 export function readTool(directory: string): ToolInfo | undefined {
-  try {
-    const { toolId, toolVersion } = JSON.parse(
-      fs.readFileSync(path.join(directory, MARKER), 'utf8'),
-    ) as Partial<ToolInfo>
-    return toolId ? { toolId, toolVersion: toolVersion ?? '' } : undefined
-  } catch {
-    return undefined
-  }
+  const tool = readMarker(directory)
+  return tool?.toolId ? tool : undefined
 }
 
 /** Makes the directory of a job that is uploaded to before it is set up; one that exists is left as it is. */
@@ -101,7 +124,6 @@ export function recycleJobDirectory(
     return false
   const deadline = performance.now() + budgetMs
   for (const name of fs.readdirSync(discarded)) {
-    if (name === MARKER) continue
     const remove = kept.includes(name) ? emptyTree : removeTree
     if (!remove(path.join(discarded, name), Math.max(1, deadline - performance.now()))) return false
   }

@@ -2,10 +2,11 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { JobStatus } from '../types.js'
 import { readDynamicFiles } from './dynamic-files.js'
-import { readIfThere, readReturnCode } from './end.js'
+import { readReturnCode } from './end.js'
 import { readLaunchConfig } from './launch-config.js'
 import { createLister, type ListingLimit } from './listing.js'
 import { isDelivered } from './live-state.js'
+import { readText } from './python-traces.js'
 import { readStream } from './streams.js'
 
 /** Galaxy keeps at most this much of a tool's stream (pulsar/manager_endpoint_util.py [0.16.0]). */
@@ -79,11 +80,8 @@ const FINAL: readonly string[] = ['complete', 'cancelled', 'failed', 'lost'] sat
  * reference/job-lifecycle §2), or unknown.
  */
 export function statusWithoutRecord(directory: string): JobStatus {
-  const text = readIfThere(path.join(directory, 'final_status'))
-  if (text) {
-    const final: unknown = JSON.parse(text)
-    if (typeof final === 'string' && FINAL.includes(final)) return final as JobStatus
-  }
+  const final = readText(directory, 'final_status')
+  if (final !== undefined && FINAL.includes(final)) return final as JobStatus
   // A Python server writes the final status of such a job only when it is asked for it.
   if (fs.existsSync(path.join(directory, 'preprocessing_failed'))) return 'failed'
   return fs.existsSync(directory) ? 'preprocessing' : 'lost'

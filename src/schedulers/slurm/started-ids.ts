@@ -1,8 +1,8 @@
 /** Ids that the job scripts themselves have written (J/started). */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf, messageOf } from '../../lib/errors.js'
+import { messageOf } from '../../lib/errors.js'
 import { createLimit } from '../../lib/limit.js'
+import { readOwnFileSoon } from '../../lib/own-file.js'
 import { SchedulerDown, type Submission } from '../scheduler.js'
 import { parseStarted, STARTED_FILE } from '../started-file.js'
 
@@ -29,10 +29,8 @@ export async function startedIds(
 
 async function readIfThere(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8')
+    return (await readOwnFileSoon(path)) ?? ''
   } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return ''
     throw new SchedulerDown(`cannot read ${path}: ${messageOf(error)}`)
   }
 }
