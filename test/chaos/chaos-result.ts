@@ -1,0 +1,7 @@
+/** What a run of chance did and found. */
+export interface ChaosResult {
+  /** How often, by what. */
+  readonly counts: Readonly<Record<string, number>>
+  /** Broken promises, each with the seed: none. */
+  readonly violations: readonly string[]
+}
