@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    // CI and containers run the tests as root, which a server refuses to be.
+    env: { PULSAR_CONFIG_ALLOW_ROOT: 'true' },
     projects: [
       {
         extends: true,

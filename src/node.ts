@@ -127,9 +127,13 @@ export async function startNode(config: NodeConfig, log: Logger, host?: NodeHost
         privateToken: () => tokens,
         version: PULSAR_VERSION,
         cacheDirectory: config.fileCacheDirectory,
+        maxUploadBytes: config.maximumUploadBytes,
         log,
       },
-      config.server.sslPem === undefined ? {} : { tls: await readPem(config.server.sslPem) },
+      {
+        requestsPerClient: config.requestsPerClient,
+        ...(config.server.sslPem === undefined ? {} : { tls: await readPem(config.server.sslPem) }),
+      },
     )
     const address = await listen(server, config.server.host, config.server.port)
     releasers.push(() => server.close({ graceMs: STOP_GRACE_MS }))

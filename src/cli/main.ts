@@ -5,6 +5,8 @@ export interface ServeArguments {
   readonly config: string
   readonly host?: string
   readonly port?: number
+  readonly allowRoot?: boolean
+  readonly allowWithoutToken?: boolean
 }
 
 /** `magnetar …`: resolves with the exit code. */
@@ -15,12 +17,20 @@ export async function main(argv: readonly string[]): Promise<number> {
   return runProgram(argv, serveNode)
 }
 
-async function serveNode({ config, host, port }: ServeArguments): Promise<number> {
+async function serveNode({
+  config,
+  host,
+  port,
+  allowRoot,
+  allowWithoutToken,
+}: ServeArguments): Promise<number> {
   const { serve } = await import('./serve.js')
   return serve({
     configDirectory: path.resolve(config),
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
+    ...(allowRoot ? { allowRoot } : {}),
+    ...(allowWithoutToken ? { allowWithoutToken } : {}),
     env: process.env,
     cwd: process.cwd(),
   })

@@ -99,6 +99,11 @@ function addServeCommand(
       'listen on this port instead of the one in server.ini; 0: any free one',
       parsePort,
     )
+    .option('--allow-root', 'serve as root, for containers that have no other user (allow_root in app.yml)')
+    .option(
+      '--allow-without-token',
+      'serve without private_token where other machines reach it (allow_without_token in app.yml)',
+    )
     .addHelpText('after', '\nExample:\n  magnetar serve --config /srv/pulsar/etc --port 8913')
     .action(async (options: ServeArguments) => finish(await serve(options)))
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { type LoadOptions, loadConfig } from '../config/load.js'
 import type { NodeConfig } from '../config/types.js'
 import { MagnetarError, messageOf } from '../lib/errors.js'
+import { refuseUnsafeStart, unencryptedWarning } from '../node/exposure.js'
 import { type ReadTokens, type RunningNode, startNode, tokensOf } from '../node.js'
 import { exitCodeOf } from './exit-code-of.js'
 import { EXIT } from './exit-codes.js'
@@ -28,6 +29,7 @@ export async function serve(options: LoadOptions): Promise<number> {
         fix: 'Name the directory that holds app.yml and server.ini.',
       })
     config = await loadConfig(options)
+    await refuseUnsafeStart(config)
     log = createLogger(config.logging)
   } catch (error) {
     printError(error)
@@ -71,6 +73,8 @@ export async function serve(options: LoadOptions): Promise<number> {
     return exitCodeOf(error)
   }
   ready = true
+  const unencrypted = await unencryptedWarning(config)
+  if (unencrypted !== undefined) log.warn(unencrypted)
   if (config.privateToken === undefined) {
     log.warn(`no private_token is set: whoever can reach ${node.url} can run commands as this user`)
   }

@@ -85,6 +85,8 @@ function startServer(node: TryNode, port: number): ChildProcess {
     '127.0.0.1',
     '--port',
     String(port),
+    // In a container there may be nobody else; nothing but this machine reaches it.
+    ...(process.geteuid?.() === 0 ? ['--allow-root'] : []),
   ]
   const server = spawn(process.execPath, args, { stdio: ['ignore', log, log] })
   closeSync(log)

@@ -36,6 +36,9 @@ export interface LoadOptions {
   /** From the command line, before anything in a file. */
   readonly host?: string
   readonly port?: number
+  /** As the options of app.yml, before them. */
+  readonly allowWithoutToken?: boolean
+  readonly allowRoot?: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   /** Absolute. Relative directories in app.yml start here. */
   readonly cwd: string
@@ -65,6 +68,10 @@ export async function loadConfig(options: LoadOptions): Promise<NodeConfig> {
     server: await readServer(ini, options, problems),
     privateToken: app.get('private_token') || undefined,
     nextPrivateToken: app.get('private_token_next') || undefined,
+    allowWithoutToken: options.allowWithoutToken ?? app.get('allow_without_token') ?? false,
+    allowRoot: options.allowRoot ?? app.get('allow_root') ?? false,
+    requestsPerClient: app.get('requests_per_client') || Number.POSITIVE_INFINITY,
+    maximumUploadBytes: limitOf(app.get('maximum_upload_size')),
     expireJobsAfterMs: app.get('expire_jobs_after'),
     journal: { keepMs: app.get('journal_keep') ?? JOURNAL_KEEP_MS, events: app.get('journal_events') },
     stagingDirectory: resolve(options.cwd, shared.stagingDirectory),
@@ -84,6 +91,11 @@ export async function loadConfig(options: LoadOptions): Promise<NodeConfig> {
   problems.throwIfAny()
   features.warn(problems)
   return { ...config, warnings: problems.warnings }
+}
+
+/** -1: no limit. */
+function limitOf(bytes: number): number {
+  return bytes < 0 ? Number.POSITIVE_INFINITY : bytes
 }
 
 function readTransfers(app: Section<typeof appOptions>, options: LoadOptions): TransfersConfig {

@@ -6,6 +6,13 @@ export interface NodeConfig {
   readonly privateToken: string | undefined
   /** Also let in, while the token is changed. */
   readonly nextPrivateToken: string | undefined
+  /** Without a token also where other machines reach the server. */
+  readonly allowWithoutToken: boolean
+  readonly allowRoot: boolean
+  /** Infinity: no limit. */
+  readonly requestsPerClient: number
+  /** Infinity: no limit. */
+  readonly maximumUploadBytes: number
   /** undefined: jobs that are over stay until they are cleaned. */
   readonly expireJobsAfterMs: number | undefined
   /** What is kept of the journal. */

@@ -17,13 +17,18 @@ let uploads = 0
 /**
  * Writes the body of a request to `fd` from its current position; resolves with its length in bytes. No write is in
  * flight any more when it resolves or rejects.
- * @throws MagnetarError UPLOAD_INCOMPLETE when the client went away or sent something else than its Content-Length; else
+ * @throws MagnetarError UPLOAD_INCOMPLETE when the client went away or sent something else than its Content-Length,
+ * UPLOAD_TOO_LARGE; else
  * the system error of the write.
  */
-export async function writeBody(request: IncomingMessage, fd: number): Promise<number> {
+export async function writeBody(
+  request: IncomingMessage,
+  fd: number,
+  maxBytes = Number.POSITIVE_INFINITY,
+): Promise<number> {
   uploads++
   try {
-    const bytes = await pump(request, fd)
+    const bytes = await pump(request, fd, maxBytes)
     const declared = request.headers['content-length']
     if (declared !== undefined && Number(declared) !== bytes) throw incomplete(request, bytes)
     return bytes
@@ -61,7 +66,15 @@ function incomplete(request: IncomingMessage, bytes: number): MagnetarError {
   return new MagnetarError('UPLOAD_INCOMPLETE', `the body ended after ${bytes} bytes ${wanted}`)
 }
 
-function pump(request: IncomingMessage, fd: number): Promise<number> {
+/** The error for more than `maxBytes`. */
+export function uploadTooLarge(maxBytes: number): MagnetarError {
+  return new MagnetarError(
+    'UPLOAD_TOO_LARGE',
+    `the file has more than ${maxBytes} bytes, the maximum_upload_size of this node`,
+  )
+}
+
+function pump(request: IncomingMessage, fd: number, maxBytes: number): Promise<number> {
   return new Promise((resolve, reject) => {
     if (request.destroyed && !request.complete) {
       reject(incomplete(request, 0))
@@ -111,6 +124,11 @@ function pump(request: IncomingMessage, fd: number): Promise<number> {
       queuedBytes += chunk.length
       receivedBytes += chunk.length
       countBodyBytes(chunk.length)
+      if (receivedBytes > maxBytes) {
+        failure ??= uploadTooLarge(maxBytes)
+        flush()
+        return
+      }
       const many = queue.length >= MAX_CHUNKS
       if (writing) {
         if (!paused && (many || queuedBytes >= MAX_QUEUED_BYTES / factor)) {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { JobManager } from '../jobs/types.js'
 import { MagnetarError, messageOf, toMagnetarError } from '../lib/errors.js'
@@ -7,18 +6,20 @@ import { createTokenCheck } from './auth.js'
 import { createFileCache, type FileCache } from './cache-store.js'
 import { parseQuery, type Query } from './query.js'
 import { sendError, sendReply, statusOf } from './reply.js'
+import { requestIdOf } from './request-id.js'
 import { createRouter, type Match, routeUnknown, splitTarget } from './router.js'
 import type { Exchange, HttpNode, Route, Tally } from './types.js'
 
-/** Answers one request, whatever happens; `awaitsContinue`: its client waits for 100 Continue. Never rejects. */
+/**
+ * Answers one request, whatever happens; `awaitsContinue`: its client waits for 100 Continue; `refusal`: there are too many of them.
+ * Never rejects.
+ */
 export type RequestHandler = (
   request: IncomingMessage,
   response: ServerResponse,
   awaitsContinue: boolean,
+  refusal?: MagnetarError,
 ) => Promise<void>
-
-const instance = randomBytes(3).toString('hex')
-let serial = 0
 
 export function createRequestHandler(node: HttpNode, routes: readonly Route[]): RequestHandler {
   const findRoute = createRouter(routes)
@@ -41,23 +42,26 @@ export function createRequestHandler(node: HttpNode, routes: readonly Route[]): 
     return { match, exchange: makeExchange(node, context, match, query, fileCache) }
   }
 
-  return async (request, response, awaitsContinue) => {
+  return async (request, response, awaitsContinue, refusal) => {
     const context: Context = {
       request,
       response,
       awaitsContinue,
       tally: { receivedBytes: 0, sentBytes: 0 },
       startedMs: performance.now(),
+      id: requestIdOf(request),
       path: undefined,
       jobId: undefined,
       finished: false,
     }
+    response.setHeader('X-Request-Id', context.id)
     response.once('finish', () => {
       // Also emitted when the connection was cut while the answer waited to be taken.
       context.finished = !request.socket.destroyed
     })
     response.once('close', () => logRequest(node.log, context))
     try {
+      if (refusal) throw refusal
       const { match, exchange } = open(context)
       // A named manager must exist also where the route itself does not need one (healthz).
       if (match.managerName !== undefined) void exchange.manager
@@ -74,6 +78,7 @@ interface Context {
   readonly awaitsContinue: boolean
   readonly tally: Tally
   readonly startedMs: number
+  readonly id: string
   path: string | undefined
   jobId: string | undefined
   /** All of the answer was taken by the kernel. */
@@ -107,7 +112,7 @@ function makeExchange(
       return fileCache
     },
     get log(): Logger {
-      return match.jobId ? node.log.child({ job: match.jobId }) : node.log
+      return node.log.child({ ...(match.jobId ? { job: match.jobId } : {}), request: context.id })
     },
     continueBody(): void {
       if (!context.awaitsContinue) return
@@ -123,21 +128,15 @@ function fail(log: Logger, context: Context, thrown: unknown): void {
   const { response } = context
   const status = statusOf(error.code)
   // A client that went away is no failure of ours and never gets here with such a status.
-  const id = status >= 500 ? `${instance}-${(serial++).toString(36)}` : undefined
-  if (id !== undefined) logFailure(log, context, error, status, id)
+  const isOurs = status >= 500 && error.code !== 'OVERLOADED'
+  if (isOurs) logFailure(log, context, error, status)
   if (response.headersSent) response.destroy()
-  else if (!response.destroyed) sendError(context, error, id)
+  else if (!response.destroyed) sendError(context, error, isOurs ? context.id : undefined)
 }
 
-function logFailure(
-  log: Logger,
-  context: Context,
-  error: MagnetarError,
-  status: number,
-  request: string,
-): void {
+function logFailure(log: Logger, context: Context, error: MagnetarError, status: number): void {
   const reason = messageOf(error.cause ?? error)
-  const about = { request, ...describe(context), status, code: error.code, reason }
+  const about = { ...describe(context), status, code: error.code, reason }
   if (error.code !== 'INTERNAL') {
     log.warn(about, error.message)
     return
@@ -161,7 +160,7 @@ function logRequest(log: Logger, context: Context): void {
   )
 }
 
-function describe({ request, path, jobId }: Context): object {
+function describe({ request, path, jobId, id }: Context): object {
   const shown = path !== undefined && path.length > 500 ? `${path.slice(0, 500)}…` : path
-  return { ...(jobId === undefined ? {} : { job: jobId }), method: request.method, path: shown }
+  return { request: id, ...(jobId === undefined ? {} : { job: jobId }), method: request.method, path: shown }
 }

@@ -3,12 +3,12 @@ import http from 'node:http'
 import type { AddressInfo, ListenOptions, Socket } from 'node:net'
 import { errnoOf, MagnetarError } from '../lib/errors.js'
 import { cacheRoutes } from './cache.js'
+import { createClients } from './clients.js'
 import { createConnections } from './connections.js'
 import { fileRoutes } from './files.js'
 import { createRequestHandler } from './handle.js'
 import { healthRoutes } from './health.js'
 import { jobRoutes } from './jobs.js'
-import { sendError } from './reply.js'
 import type { HttpNode } from './types.js'
 
 export type { HttpNode } from './types.js'
@@ -30,6 +30,8 @@ export interface ServerOptions {
   readonly timeouts?: Partial<Timeouts>
   readonly maxConnections?: number
   readonly maxPendingBytes?: number
+  /** Of one address at once, at most three quarters of the connections; no limit by default. */
+  readonly requestsPerClient?: number
 }
 
 interface Timeouts {
@@ -56,24 +58,25 @@ export interface HttpServer {
 /** The REST API of Pulsar 0.16.0 for one node. Nothing is bound before listen(). */
 export function createHttpServer(node: HttpNode, options: ServerOptions = {}): HttpServer {
   const timeouts = { ...TIMEOUTS, ...options.timeouts }
+  const maxConnections = options.maxConnections ?? connectionLimit()
   const connections = createConnections({
-    maxConnections: options.maxConnections ?? connectionLimit(),
+    maxConnections,
     maxPendingBytes: options.maxPendingBytes ?? MAX_PENDING_BYTES,
     maxRequestsPerConnection: MAX_REQUESTS_PER_CONNECTION,
   })
+  const clients = createClients(clientLimit(options.requestsPerClient, maxConnections), node.log)
   const handle = createRequestHandler(node, ROUTES)
   const running = new Set<Promise<void>>()
   let server: http.Server | undefined
   let closed: Promise<void> | undefined
 
   const onRequest = (request: http.IncomingMessage, response: http.ServerResponse, awaits: boolean): void => {
+    let refusal = clients.begin(request, response)
     if (!connections.begin(request, response)) {
       response.setHeader('Connection', 'close')
-      const error = new MagnetarError('OVERLOADED', 'too many requests in flight on one connection')
-      sendError({ request, response, tally: { receivedBytes: 0, sentBytes: 0 } }, error)
-      return
+      refusal ??= new MagnetarError('OVERLOADED', 'too many requests in flight on one connection')
     }
-    const answer = handle(request, response, awaits)
+    const answer = handle(request, response, awaits, refusal)
     running.add(answer)
     void answer.finally(() => running.delete(answer))
   }
@@ -95,7 +98,7 @@ export function createHttpServer(node: HttpNode, options: ServerOptions = {}): H
           handshakeTimeout: timeouts.headersMs,
         })
       : http.createServer(settings)
-    if (options.tls) made.maxConnections = options.maxConnections ?? connectionLimit()
+    if (options.tls) made.maxConnections = maxConnections
     made.on(options.tls ? 'secureConnection' : 'connection', (socket: Socket) => connections.add(socket))
     made.on('request', (request, response) => onRequest(request, response, false))
     made.on('checkContinue', (request, response) => onRequest(request, response, true))
@@ -199,6 +202,11 @@ function parseError(error: Error): MagnetarError {
     default:
       return new MagnetarError('BAD_REQUEST', 'this is not a valid HTTP request', { cause: error })
   }
+}
+
+function clientLimit(wanted = Number.POSITIVE_INFINITY, maxConnections: number): number {
+  if (wanted === Number.POSITIVE_INFINITY) return wanted
+  return Math.max(1, Math.min(wanted, Math.floor((maxConnections * 3) / 4)))
 }
 
 /** Half of the descriptors the process may have: uploads, downloads and jobs need theirs. */

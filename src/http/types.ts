@@ -13,6 +13,8 @@ export interface HttpNode {
   readonly version: string
   /** Existing directory; undefined: the cache routes answer CACHE_DISABLED. */
   readonly cacheDirectory: string | undefined
+  /** Of one upload; undefined: no limit. */
+  readonly maxUploadBytes?: number
   readonly log: Logger
 }
 

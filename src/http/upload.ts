@@ -1,5 +1,5 @@
 import { disk } from '../jobs/disk/disk.js'
-import { readBody, writeBody } from './body.js'
+import { readBody, uploadTooLarge, writeBody } from './body.js'
 import type { Exchange } from './types.js'
 
 export interface UploadOptions {
@@ -26,6 +26,8 @@ export async function receiveFile(
 ): Promise<void> {
   const { request, tally } = exchange
   const declared = request.headers['content-length']
+  const limit = exchange.node.maxUploadBytes ?? Number.POSITIVE_INFINITY
+  if (declared !== undefined && Number(declared) > limit) throw uploadTooLarge(limit)
   if (declared !== undefined && Number(declared) <= SMALL_BODY_BYTES) {
     exchange.continueBody()
     const body = await readBody(request, Number(declared))
@@ -36,7 +38,7 @@ export async function receiveFile(
   const file = await disk.openNewFile(base, components, options.mode)
   try {
     exchange.continueBody()
-    tally.receivedBytes = await writeBody(request, file.fd)
+    tally.receivedBytes = await writeBody(request, file.fd, limit)
   } catch (error) {
     await disk.discardNewFile(file)
     throw error

@@ -89,6 +89,14 @@ export const ERRORS = {
     meaning: 'The request line and headers are longer than 17 MiB together.',
     fix: 'Send files as uploads, not inside the parameters of a submit.',
   },
+  UPLOAD_TOO_LARGE: {
+    meaning: 'The body of an upload is larger than maximum_upload_size allows.',
+    fix: 'Raise maximum_upload_size in app.yml, or take it out: then only the disk is a limit.',
+  },
+  TOO_MANY_REQUESTS: {
+    meaning: 'One address has more requests under way than requests_per_client allows.',
+    fix: 'Send the request again after the seconds of Retry-After; raise requests_per_client in app.yml where one address stands for many.',
+  },
   OVERLOADED: {
     meaning: 'The server, or one connection, has more requests open than it takes at once.',
     fix: 'Send the request again in a moment, over fewer connections.',
@@ -126,6 +134,15 @@ export const ERRORS = {
   CERTIFICATE_UNREADABLE: {
     meaning: 'The file named by ssl_pem cannot be read or used.',
     fix: 'It must hold certificate and key as PEM and be readable by the user that runs the server.',
+  },
+  TOKEN_MISSING: {
+    meaning:
+      'The server would listen where other machines reach it, and there is no private token: everybody could run commands.',
+    fix: 'Run "magnetar token rotate", or write private_token into app.yml; or listen on localhost.',
+  },
+  ROOT_REFUSED: {
+    meaning: 'The server was started as root: jobs, which are programs of other people, would run as root.',
+    fix: 'Start it as a user of its own; in a container that has no other, say so with allow_root.',
   },
   ADDRESS_UNAVAILABLE: {
     meaning: 'The server cannot listen on its address.',

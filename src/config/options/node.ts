@@ -1,5 +1,5 @@
 import { later, type Option } from '../option.js'
-import { anything, duration, path, requiredPath, text, wholeNumber } from '../option-types.js'
+import { anything, duration, flag, path, requiredPath, text, wholeNumber } from '../option-types.js'
 
 /** What the node as a whole does. */
 export const nodeOptions = {
@@ -18,6 +18,33 @@ export const nodeOptions = {
     description:
       'A second token that is let in while the first one is changed: written by `magnetar token rotate`, taken away by `magnetar token rotate --finish`. Has no effect without private_token.',
     secret: true,
+  },
+  allow_without_token: {
+    own: true,
+    type: flag,
+    default: false,
+    description:
+      'Serve without a private_token also on an address that other machines can reach. For a network in which a firewall or a proxy lets only Galaxy through: whoever else reaches the port can run commands as the user of the server.',
+  },
+  allow_root: {
+    own: true,
+    type: flag,
+    default: false,
+    description:
+      'Serve as root. For containers that have no other user: jobs run as root then, and a root that is the one of the host can do everything there.',
+  },
+  requests_per_client: {
+    own: true,
+    type: wholeNumber(0, 'a whole number, 0 for no limit'),
+    default: 1000,
+    description:
+      'Requests of one address that are answered at once; more of them get 429 with Retry-After. Behind a proxy on this machine the address is the last one of X-Forwarded-For. The Pulsar client asks again for a status or an output, and does not for a submit or an upload, so keep it above the threads of all the handlers of a Galaxy. At most three quarters of the connections that the server takes.',
+  },
+  maximum_upload_size: {
+    own: true,
+    type: wholeNumber(-1, 'a whole number of bytes, or -1 for no limit'),
+    default: -1,
+    description: 'Bytes of one uploaded file; a larger one gets 413 and is not stored. -1: no limit.',
   },
   expire_jobs_after: {
     own: true,
