@@ -52,6 +52,7 @@ function appFile(config: Exposed): string {
 export async function isLoopback(host: string): Promise<boolean> {
   const bare = host.replace(/^\[(.*)\]$/, '$1')
   if (bare === 'localhost') return true
+  if (bare === '') return false
   if (isIP(bare) !== 0) return isLoopbackAddress(bare)
   try {
     const found = await lookup(bare, { all: true })
