@@ -29,11 +29,7 @@ export async function openLevelStore(directory: string): Promise<Store> {
         cause,
       })
     }
-    throw new MagnetarError(
-      'STORE_BROKEN',
-      `cannot open the job records in ${directory}: ${messageOf(cause)}`,
-      { cause },
-    )
+    throw brokenError(directory, 'open', cause)
   }
 
   const numbers = createLogNumbers(async (log) => {
@@ -99,11 +95,25 @@ export async function openLevelStore(directory: string): Promise<Store> {
 
   return {
     async get<T>(key: string): Promise<T | undefined> {
-      return (await db.get(key)) as T | undefined
+      try {
+        return (await db.get(key)) as T | undefined
+      } catch (error) {
+        throw brokenError(directory, 'read', error)
+      }
     },
     async *entries<T>(prefix: string): AsyncIterable<readonly [string, T]> {
-      for await (const [key, value] of db.iterator({ gte: prefix, lt: `${prefix}\uffff` }))
-        yield [key, value as T]
+      const iterator = db.iterator({ gte: prefix, lt: `${prefix}\uffff` })
+      try {
+        for (;;) {
+          const next = await iterator.next().catch((error: unknown) => {
+            throw brokenError(directory, 'read', error)
+          })
+          if (next === undefined) return
+          yield [next[0], next[1] as T]
+        }
+      } finally {
+        await iterator.close()
+      }
     },
     write,
     lastNumber: (log) => numbers.last(log),
@@ -113,4 +123,16 @@ export async function openLevelStore(directory: string): Promise<Store> {
       await db.close()
     },
   }
+}
+
+/** What is damaged stays as it is: whether anything of it is to be given up is for a person to say. */
+function brokenError(directory: string, doing: 'open' | 'read', error: unknown): MagnetarError {
+  const message = `cannot ${doing} the job records in ${directory}: ${messageOf(error)}`
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const isDamaged = /corrupt|decode|no meta-|CURRENT|checksum|truncated|No such file/i.test(`${code} ${messageOf(error)}`)
+  if (!isDamaged) return new MagnetarError('STORE_BROKEN', message, { cause: error })
+  return new MagnetarError('STORE_BROKEN', message, {
+    fix: `The disk may be at fault: look at its log first. Put ${directory} back from a backup; or set it aside (mv ${directory} ${directory}.broken) and start with none: the directories of all jobs stay, but jobs that were under way are not known any more.`,
+    cause: error,
+  })
 }
