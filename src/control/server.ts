@@ -96,8 +96,8 @@ async function answer(
 }
 
 async function route(control: NodeControl, request: http.IncomingMessage): Promise<unknown> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://control')
-  const [first = '', id, action = ''] = pathname.slice(1).split('/').map(decodeURIComponent)
+  const { pathname, searchParams, segments } = splitTarget(request.url ?? '/')
+  const [first = '', id, action = ''] = segments
   const manager = searchParams.get('manager') ?? undefined
   if (request.method === 'GET') {
     if (first === 'ping') return control.signs()
@@ -126,6 +126,16 @@ async function route(control: NodeControl, request: http.IncomingMessage): Promi
     }
   }
   throw new MagnetarError('ROUTE_UNKNOWN', `the control socket has no ${request.method} ${pathname}`)
+}
+
+/** @throws MagnetarError BAD_REQUEST */
+function splitTarget(target: string): Pick<URL, 'pathname' | 'searchParams'> & { segments: string[] } {
+  try {
+    const { pathname, searchParams } = new URL(target, 'http://control')
+    return { pathname, searchParams, segments: pathname.slice(1).split('/').map(decodeURIComponent) }
+  } catch {
+    throw new MagnetarError('BAD_REQUEST', 'the target of the request cannot be understood')
+  }
 }
 
 function wholeNumber(text: string | null): number | undefined {

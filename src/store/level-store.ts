@@ -129,7 +129,9 @@ export async function openLevelStore(directory: string): Promise<Store> {
 function brokenError(directory: string, doing: 'open' | 'read', error: unknown): MagnetarError {
   const message = `cannot ${doing} the job records in ${directory}: ${messageOf(error)}`
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const isDamaged = /corrupt|decode|no meta-|CURRENT|checksum|truncated|No such file/i.test(`${code} ${messageOf(error)}`)
+  const isDamaged = /corrupt|decode|no meta-|CURRENT|checksum|truncated|No such file/i.test(
+    `${code} ${messageOf(error)}`,
+  )
   if (!isDamaged) return new MagnetarError('STORE_BROKEN', message, { cause: error })
   return new MagnetarError('STORE_BROKEN', message, {
     fix: `The disk may be at fault: look at its log first. Put ${directory} back from a backup; or set it aside (mv ${directory} ${directory}.broken) and start with none: the directories of all jobs stay, but jobs that were under way are not known any more.`,

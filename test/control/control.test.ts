@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
-import { createServer } from 'node:net'
+import { connect as connectSocket, createServer } from 'node:net'
 import path from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type ControlClient, connectControl } from '../../src/control/client.js'
@@ -20,6 +21,16 @@ import { startJobFilesServer } from '../helpers/job-files-server.js'
 import { startManager, submitRequest, untilStatus } from '../helpers/manager.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { waitFor } from '../helpers/wait-for.js'
+
+/** Answers of the control socket to targets that no client of ours sends. */
+async function askRaw(socketPath: string, method: string, target: string): Promise<string> {
+  const socket = connectSocket(socketPath)
+  const said: Buffer[] = []
+  socket.on('data', (piece: Buffer) => said.push(piece))
+  socket.end(`${method} ${target} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  await once(socket, 'close')
+  return Buffer.concat(said).toString('latin1')
+}
 
 const FAST = { maxRetries: 1, intervalStartMs: 1, intervalStepMs: 0, intervalMaxMs: 1 }
 const DAY_MS = 86_400_000
@@ -350,4 +361,23 @@ it('asks which manager is meant when several have a job of that id', async () =>
   ])
   await expect(both.job('1')).rejects.toThrow('several managers have a job 1')
   expect(await both.job('1', 'other')).toMatchObject({ manager: 'other', status: 'lost' })
+})
+
+it.each([
+  '/jobs/%',
+  '/jobs/%ff/cancel',
+  '//',
+  '/jobs/%00',
+  '/jobs/..%2f..%2fx',
+  'http://[',
+  '/jobs/__proto__',
+  '/\u00ff?%',
+  '*',
+])('a target that cannot be understood is no failure of the server: %s', async (target) => {
+  for (const method of ['GET', 'POST', 'DELETE']) {
+    const said = await askRaw(place.socket, method, target)
+    expect(said).toMatch(/^HTTP\/1\.1 400 /)
+    expect(said).not.toContain('INTERNAL')
+  }
+  expect((await client.status()).running).toBe(true)
 })
