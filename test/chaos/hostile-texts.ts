@@ -2,6 +2,15 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { loadConfig } from '../../src/config/load.js'
 import { MagnetarError } from '../../src/lib/errors.js'
+import { parseReport } from '../../src/schedulers/job-runner-wire.js'
+import { parseExitStatus } from '../../src/schedulers/slurm/exit-status.js'
+import { parsePartitions, parseSettings } from '../../src/schedulers/slurm/health-probe.js'
+import { parseVersion } from '../../src/schedulers/slurm/probe.js'
+import { parseSacct } from '../../src/schedulers/slurm/sacct.js'
+import { parseSbatch } from '../../src/schedulers/slurm/sbatch.js'
+import { parseScancel } from '../../src/schedulers/slurm/scancel.js'
+import { parsePing } from '../../src/schedulers/slurm/scontrol-ping.js'
+import { parseSqueue } from '../../src/schedulers/slurm/squeue.js'
 import { parseStarted } from '../../src/schedulers/started-file.js'
 import { openLevelStore } from '../../src/store/level-store.js'
 import { createRandom, type Random } from '../peers/random.js'
@@ -29,6 +38,56 @@ const SEEDS: Readonly<Record<string, readonly string[]>> = {
     '<?xml version="1.0"?><job_metrics><core /><env variables="A,B"/><cgroup version="2"/></job_metrics>',
     '- type: core\n- type: env\n  variables: [A]\n',
   ],
+}
+
+const result = (stdout: string, code: number) => ({
+  code,
+  signal: null,
+  stdout,
+  stderr: code === 0 ? '' : stdout,
+  timedOut: false,
+  truncated: false,
+})
+
+/** What commands, job scripts and the job runner say: used, or refused with an error of its own. */
+const PARSERS: Readonly<Record<string, (text: string, code: number) => unknown>> = {
+  squeue: (text, code) => parseSqueue(result(text, code)),
+  sacct: (text, code) => parseSacct(result(text, code)),
+  sbatch: (text, code) => parseSbatch(result(text, code)),
+  scancel: (text, code) => parseScancel(result(text, code)),
+  'scontrol ping': (text, code) => parsePing(result(text, code)),
+  sinfo: (text) => parsePartitions(text),
+  'scontrol show config': (text) => parseSettings(text, 0),
+  'sbatch --version': (text, code) => parseVersion(result(text, code)),
+  'exit status': (text) => parseExitStatus(text),
+  started: (text) => parseStarted(text),
+  'job runner': (text) => parseReport(text),
+}
+
+const SAID = [
+  '14\u001f14_1\u001fRUNNING\u001fNone\u001f0\u001f/jobs/7\u001fpulsar_7\u001f\n',
+  '14|COMPLETED|0:0|pulsar_7|/jobs/7\n14.batch|COMPLETED|0:0|batch|\n',
+  '14;cluster\n',
+  'scancel: error: Invalid job id 14\n',
+  'Slurmctld(primary) at node is UP\n',
+  'main*|up|infinite|2|idle\n',
+  'MinJobAge = 300 sec\nSlurmctldParameters = (null)\n',
+  'slurm 22.05.8\n',
+  '12:34:56:0-a\n',
+  '{"number":1,"end":{"code":0}}\n',
+  'sbatch: error: Batch job submission failed: Invalid qos specification\n',
+] as const
+
+/** What it threw that nobody expects; undefined: nothing. */
+function parseOddly(random: Random, parse: (text: string, code: number) => unknown): string | undefined {
+  const text = change(random, random.pick(SAID))
+  try {
+    parse(text, random.below(3))
+    return undefined
+  } catch (error) {
+    const isBug = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError
+    return isBug ? `${error.stack} of ${JSON.stringify(text)}` : undefined
+  }
 }
 
 const PIECES = [
@@ -97,7 +156,11 @@ export async function runHostileTexts(
     count('configurations')
     const wrong = await refusalOf(() => loadConfig({ configDirectory: at, cwd: at, env: {} }), count)
     if (wrong !== undefined) violations.push(`seed ${seed}: ${wrong}\n${JSON.stringify(files)}`)
-    parseStarted(change(random, '12:34:56:0-a'))
+    for (const [name, parse] of Object.entries(PARSERS)) {
+      count('outputs')
+      const odd = parseOddly(random, parse)
+      if (odd !== undefined) violations.push(`seed ${seed}: ${name}: ${odd}`)
+    }
     if (turn % 20 === 0) {
       const broken = await openBroken(path.join(directory, `store-${turn}`), random, count)
       if (broken !== undefined) violations.push(`seed ${seed}: ${broken}`)
