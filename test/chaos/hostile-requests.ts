@@ -34,7 +34,9 @@ export async function runHostileRequests(
   const random = createRandom(seed)
   const violations: string[] = []
   const counts: Record<string, number> = { requests: 0, answers: 0, closed: 0, honest: 0, maxRssMiB: 0 }
-  const count = (what: string, more = 1): void => void (counts[what] = (counts[what] ?? 0) + more)
+  const count = (what: string, more = 1): void => {
+    counts[what] = (counts[what] ?? 0) + more
+  }
   const goOn = (): boolean => performance.now() < deadlineMs && !signal.aborted && violations.length === 0
 
   async function hammer(): Promise<void> {
@@ -52,6 +54,12 @@ export async function runHostileRequests(
         if (honest !== undefined)
           violations.push(`seed ${seed}: after ${attack.kind}: ${honest}\n${show(attack)}`)
         const rss = rssOf(target.pid)
+        if (rss === undefined) {
+          violations.push(
+            `seed ${seed}: the server is gone after ${attack.kind}:\n${show(attack)}\n${target.logs().slice(-3000)}`,
+          )
+          return
+        }
         counts.maxRssMiB = Math.max(counts.maxRssMiB ?? 0, Math.round(rss / 1024 ** 2))
         if (rss > MAX_RSS_BYTES) violations.push(`seed ${seed}: the server has ${rss} bytes`)
       }
@@ -82,8 +90,12 @@ function judge(said: Buffer, secret: string): string | undefined {
   return undefined
 }
 
-function rssOf(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+function rssOf(pid: number): number | undefined {
+  try {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  } catch {
+    return undefined
+  }
 }
 
 async function askHonestly({ port, token }: Target): Promise<string | undefined> {

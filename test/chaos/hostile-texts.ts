@@ -142,7 +142,9 @@ export async function runHostileTexts(
     opened: 0,
     broken: 0,
   }
-  const count = (what: string): void => void (counts[what] = (counts[what] ?? 0) + 1)
+  const count = (what: string): void => {
+    counts[what] = (counts[what] ?? 0) + 1
+  }
   for (let turn = 0; performance.now() < deadlineMs && !signal.aborted && violations.length === 0; turn++) {
     const at = path.join(directory, `turn-${turn % 10}`)
     mkdirSync(at, { recursive: true })
