@@ -117,6 +117,8 @@ export function createConnections(limits: ConnectionLimits): Connections {
 
   return {
     add(socket) {
+      // Node takes its own listener away when it hands a socket over (CONNECT): a reset would then end the process.
+      socket.on('error', () => {})
       socket.once('close', () => forget(socket))
       if (connections.size >= limits.maxConnections) {
         const oldest = oldestWaiting()
