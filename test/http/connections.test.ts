@@ -203,20 +203,3 @@ describe('close', () => {
     )
   })
 })
-
-it('a reset after CONNECT does not end the server', async () => {
-  const { port } = await startServer()
-  const unhandled: unknown[] = []
-  const note = (error: unknown): void => void unhandled.push(error)
-  process.on('uncaughtException', note)
-  for (let i = 0; i < 20; i++) {
-    const socket = await open(port)
-    socket.write('CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n')
-    await once(socket, 'data')
-    socket.write('more')
-    socket.resetAndDestroy()
-  }
-  expect((await send(port, 'GET', '/healthz')).status).toBe(200)
-  process.off('uncaughtException', note)
-  expect(unhandled).toEqual([])
-})
