@@ -25,11 +25,21 @@ export function createClients(limit: number, log: Logger): Clients {
       const address = addressOf(request)
       const now = (inFlight.get(address) ?? 0) + 1
       inFlight.set(address, now)
-      response.once('close', () => {
+      const { socket } = request
+      // A pipelined answer whose turn never came has no 'close' of its own.
+      let over = false
+      const release = (): void => {
+        if (over) return
+        over = true
+        socket.off('close', release)
         const left = (inFlight.get(address) ?? 1) - 1
         if (left > 0) inFlight.set(address, left)
         else inFlight.delete(address)
-      })
+      }
+      if (socket.getMaxListeners() < 200) socket.setMaxListeners(200)
+      response.once('close', release)
+      socket.once('close', release)
+      if (socket.destroyed) release()
       if (now <= limit) return undefined
       response.setHeader('Retry-After', RETRY_AFTER)
       if (performance.now() - toldMs > TELL_EVERY_MS) {
