@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { disk } from '../../src/jobs/disk/disk.js'
 import { readExitStatus } from '../../src/schedulers/local-exit-status.js'
 import { findRunner } from '../../src/schedulers/local-runner.js'
-import { slurmIdsFromStarted } from '../../src/schedulers/slurm/started-ids.js'
+import { startedIds } from '../../src/schedulers/slurm/started-ids.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 
 /** Longer than any of it takes; a pipe that is waited for is waited for for ever. */
@@ -77,7 +77,7 @@ async function doAll(): Promise<void> {
   await disk.readIfThere(path.join(job, 'started'))
   await readExitStatus(job)
   await findRunner(submission)
-  await slurmIdsFromStarted([submission as Parameters<typeof slurmIdsFromStarted>[0][number]], signal)
+  await startedIds([submission as Parameters<typeof startedIds>[0][number]], signal)
   await disk.writeFlags(job, { cancelled: true, final_status: 'cancelled', external_id: '9' })
   await disk.writeEnd({ directory: job, reason: 'why', exitCode: 1, events: [] })
   await disk.park(job, { external_id: '9', submitted: undefined }, undefined)
