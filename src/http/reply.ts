@@ -25,7 +25,9 @@ const STATUS = {
   REQUEST_TOO_LARGE: 431,
   SHUTTING_DOWN: 503,
   OVERLOADED: 503,
+  TOO_MANY_FILES: 503,
   DISK_FULL: 507,
+  DISK_FAILED: 500,
   INTERNAL: 500,
 } satisfies Partial<Record<ErrorCode, number>>
 

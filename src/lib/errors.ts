@@ -123,6 +123,14 @@ export const ERRORS = {
     fix: 'Name one with exec in the resolver file (conda_exec in app.yml), or let the node install one with auto_init.',
   },
   // The node itself
+  DISK_FAILED: {
+    meaning: 'The operating system could not read or write a file: the disk, or the way to it, is at fault.',
+    fix: 'Look at the kernel log (dmesg) and at the mount; the message has what the system said. The same request may be sent again.',
+  },
+  TOO_MANY_FILES: {
+    meaning: 'The server, or the whole host, has as many files open as it may.',
+    fix: 'Raise the limit for the service (LimitNOFILE for systemd, minfds for Supervisor). The same request may be sent again.',
+  },
   DISK_FULL: {
     meaning: 'The file system has no room or no inodes left, or a quota is used up.',
     fix: 'Free space below the staging directory.',
@@ -256,13 +264,18 @@ export class MagnetarError extends Error {
 }
 
 const DISK_FULL_CODES = new Set(['ENOSPC', 'EDQUOT'])
+const DISK_FAILED_CODES = new Set(['EIO', 'EROFS', 'ESTALE', 'EUCLEAN', 'ENXIO'])
+const TOO_MANY_FILES_CODES = new Set(['EMFILE', 'ENFILE'])
 
 /** The errno name ("ENOENT") of a system error, undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-/** The MagnetarError that stands for `error`: itself, DISK_FULL for a full disk, else INTERNAL with it as cause. */
+/**
+ * The MagnetarError that stands for `error`: itself, DISK_FULL, DISK_FAILED or TOO_MANY_FILES for what the system said, else INTERNAL with
+ * it as cause. Never with the path, which clients need not know.
+ */
 export function toMagnetarError(error: unknown): MagnetarError {
   if (error instanceof MagnetarError) return error
   const errno = errnoOf(error)
@@ -271,6 +284,12 @@ export function toMagnetarError(error: unknown): MagnetarError {
       cause: error,
     })
   }
+  if (errno && DISK_FAILED_CODES.has(errno))
+    return new MagnetarError('DISK_FAILED', `a file could not be read or written (${errno})`, {
+      cause: error,
+    })
+  if (errno && TOO_MANY_FILES_CODES.has(errno))
+    return new MagnetarError('TOO_MANY_FILES', `too many files are open (${errno})`, { cause: error })
   return new MagnetarError('INTERNAL', 'internal error', { cause: error })
 }
 

@@ -1,6 +1,9 @@
+import path from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import { MagnetarError, messageOf } from '../lib/errors.js'
+import { syncDirectory } from '../lib/atomic-file.js'
 import { makePrivateDirectory } from '../lib/private-file.js'
+import { openError } from './level-error.js'
+import { type Database, openDatabase, watchHealth } from './level-health.js'
 import { createLogNumbers } from './log-numbers.js'
 import { LATER_MS, logNumber, type Store, type StoreChange, type WriteOptions } from './store.js'
 
@@ -14,29 +17,27 @@ interface Waiting {
  * A Store in a LevelDB directory, made when missing. One process at a time may have it open. Only its user can look into it: in the
  * notes of uploads there are addresses with the keys of jobs.
  * Writes that arrive while a batch is under way go into the next one: one fsync for all of them.
+ * A write that failed may have been made all the same: whoever asked for it asks again, or does without.
  * @throws MagnetarError STORE_LOCKED when another server has it, STORE_BROKEN when it cannot be opened.
  */
 export async function openLevelStore(directory: string): Promise<Store> {
-  const db = new ClassicLevel<string, unknown>(directory, { valueEncoding: 'json' })
+  const db: Database = new ClassicLevel<string, unknown>(directory, { valueEncoding: 'json' })
   try {
     makePrivateDirectory(directory)
-    await db.open()
+    syncDirectory(path.dirname(directory))
+    await openDatabase(db)
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    if (/LOCK|lock/.test(messageOf(cause))) {
-      throw new MagnetarError('STORE_LOCKED', `another server already uses ${directory}`, {
-        fix: 'Stop the other server first, or give this one its own persistence_directory.',
-        cause,
-      })
-    }
-    throw brokenError(directory, 'open', cause)
+    throw openError(directory, error)
   }
+  const health = watchHealth(db)
 
-  const numbers = createLogNumbers(async (log) => {
-    for await (const key of db.keys({ gte: `${log}/`, lt: `${log}/\uffff`, reverse: true, limit: 1 }))
-      return logNumber(key)
-    return 0
-  })
+  const numbers = createLogNumbers((log) =>
+    health.read(async () => {
+      for await (const key of db.keys({ gte: `${log}/`, lt: `${log}/\uffff`, reverse: true, limit: 1 }))
+        return logNumber(key)
+      return 0
+    }),
+  )
   const synced: Waiting[] = []
   const lazy: Waiting[] = []
   const later: Waiting[] = []
@@ -56,11 +57,13 @@ export async function openLevelStore(directory: string): Promise<Store> {
 
   async function writeBatch(batch: readonly Waiting[], sync: boolean): Promise<void> {
     try {
-      const { keyed, takeBack } = await numbers.key(batch.flatMap((each) => each.changes))
-      await db.batch(keyed, { sync }).catch((error: unknown) => {
-        takeBack()
-        throw error
-      })
+      const { keyed, forget } = await numbers.key(batch.flatMap((each) => each.changes))
+      await health
+        .write(() => db.batch(keyed, { sync }))
+        .catch((error: unknown) => {
+          forget()
+          throw error
+        })
       for (const each of batch) each.resolve()
     } catch (error) {
       for (const each of batch) each.reject(error)
@@ -94,20 +97,13 @@ export async function openLevelStore(directory: string): Promise<Store> {
   }
 
   return {
-    async get<T>(key: string): Promise<T | undefined> {
-      try {
-        return (await db.get(key)) as T | undefined
-      } catch (error) {
-        throw brokenError(directory, 'read', error)
-      }
-    },
+    get: <T>(key: string): Promise<T | undefined> =>
+      health.read(async () => (await db.get(key)) as T | undefined),
     async *entries<T>(prefix: string): AsyncIterable<readonly [string, T]> {
-      const iterator = db.iterator({ gte: prefix, lt: `${prefix}\uffff` })
+      const iterator = await health.read(async () => db.iterator({ gte: prefix, lt: `${prefix}\uffff` }))
       try {
         for (;;) {
-          const next = await iterator.next().catch((error: unknown) => {
-            throw brokenError(directory, 'read', error)
-          })
+          const next = await health.read(() => iterator.next())
           if (next === undefined) return
           yield [next[0], next[1] as T]
         }
@@ -120,21 +116,8 @@ export async function openLevelStore(directory: string): Promise<Store> {
     async close(): Promise<void> {
       flushLater()
       await writing
+      await health.settled()
       await db.close()
     },
   }
-}
-
-/** What is damaged stays as it is: whether anything of it is to be given up is for a person to say. */
-function brokenError(directory: string, doing: 'open' | 'read', error: unknown): MagnetarError {
-  const message = `cannot ${doing} the job records in ${directory}: ${messageOf(error)}`
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const isDamaged = /corrupt|decode|no meta-|CURRENT|checksum|truncated|No such file/i.test(
-    `${code} ${messageOf(error)}`,
-  )
-  if (!isDamaged) return new MagnetarError('STORE_BROKEN', message, { cause: error })
-  return new MagnetarError('STORE_BROKEN', message, {
-    fix: `The disk may be at fault: look at its log first. Put ${directory} back from a backup; or set it aside (mv ${directory} ${directory}.broken) and start with none: the directories of all jobs stay, but jobs that were under way are not known any more.`,
-    cause: error,
-  })
 }

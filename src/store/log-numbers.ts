@@ -5,8 +5,8 @@ export type KeyedChange = Exclude<StoreChange, { readonly type: 'append' }>
 
 /** Gives the entries of logs their numbers; for one write at a time. */
 export interface LogNumbers {
-  /** @returns the changes with their keys, and what to call when they could not be written */
-  key(changes: readonly StoreChange[]): Promise<{ readonly keyed: KeyedChange[]; takeBack(): void }>
+  /** @returns the changes with their keys, and what to call when writing them failed: perhaps they were written all the same */
+  key(changes: readonly StoreChange[]): Promise<{ readonly keyed: KeyedChange[]; forget(): void }>
   /** The number of the last entry of a log; 0: it has none. */
   last(log: string): Promise<number>
 }
@@ -18,7 +18,7 @@ export function createLogNumbers(lastOf: (log: string) => Promise<number>): LogN
   return {
     last: lastNumber,
     async key(changes) {
-      const before = new Map<string, number>()
+      const logs = new Set<string>()
       const keyed: KeyedChange[] = []
       for (const change of changes) {
         if (change.type !== 'append') {
@@ -27,14 +27,14 @@ export function createLogNumbers(lastOf: (log: string) => Promise<number>): LogN
         }
         const { log, value } = change
         const number = await lastNumber(log)
-        if (!before.has(log)) before.set(log, number)
+        logs.add(log)
         last.set(log, number + 1)
         keyed.push({ type: 'put', key: logKey(log, number + 1), value })
       }
-      const takeBack = (): void => {
-        for (const [log, number] of before) last.set(log, number)
+      const forget = (): void => {
+        for (const log of logs) last.delete(log)
       }
-      return { keyed, takeBack }
+      return { keyed, forget }
     },
   }
 }

@@ -1,0 +1,64 @@
+import type { ClassicLevel } from 'classic-level'
+import { syncDirectory } from '../lib/atomic-file.js'
+import { readError, withErrno } from './level-error.js'
+
+export type Database = ClassicLevel<string, unknown>
+
+/** LevelDB leaves the name of its newest description (CURRENT) to be synced with whatever comes next in its directory. */
+export async function openDatabase(db: Database): Promise<void> {
+  await db.open()
+  syncDirectory(db.location)
+}
+
+interface Health {
+  /** Both reject with an error that has the system's errno, where LevelDB says it. */
+  write(action: () => Promise<void>): Promise<void>
+  read<T>(action: () => Promise<T>): Promise<T>
+  settled(): Promise<void>
+}
+
+/**
+ * LevelDB refuses all writes for good after one that could not be synced, and after one that was cut off (a full disk) it goes on
+ * behind the torn record, where the next start may not find what follows. So after any write that failed it is opened anew, which reads
+ * back what is whole, before it is used again.
+ */
+export function watchHealth(db: Database): Health {
+  let broken = false
+  let mending: Promise<void> | undefined
+
+  async function reopen(): Promise<void> {
+    await db.close()
+    await openDatabase(db)
+    broken = false
+  }
+
+  async function mend(): Promise<void> {
+    while (broken) {
+      mending ??= reopen().finally(() => {
+        mending = undefined
+      })
+      await mending
+    }
+  }
+
+  return {
+    async write(action) {
+      try {
+        if (broken) await mend()
+        await action()
+      } catch (error) {
+        broken = true
+        throw withErrno(error)
+      }
+    },
+    async read(action) {
+      try {
+        if (broken) await mend()
+        return await action()
+      } catch (error) {
+        throw readError(db.location, error)
+      }
+    },
+    settled: async () => mending?.catch(() => {}),
+  }
+}

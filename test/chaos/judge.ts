@@ -1,0 +1,72 @@
+import type { Ending } from './chaos-node.js'
+import type { Effect } from './faults/faults.js'
+import { type Life, runsOf, type World } from './lives.js'
+
+/** What a true reason says of each effect. */
+const REASONS: Readonly<Partial<Record<Effect, RegExp>>> = {
+  ENOSPC: /ENOSPC|no space|disk is full/i,
+  EIO: /EIO|i\/o error|input\/output/i,
+  EMFILE: /EMFILE|too many open files/i,
+  EAGAIN: /EAGAIN|temporarily unavailable|cannot (be )?fork|process/i,
+}
+
+export interface Expectation {
+  readonly effect: Effect
+  /** The tool itself may have met the fault. */
+  readonly hitsTool?: boolean
+  /** Jobs that ran at that moment are gone with it. */
+  readonly power?: boolean
+}
+
+/** What of a life's end breaks a promise. Files that were downloaded or delivered are judged where that is done. */
+export function judgeLife(world: World, life: Life, expected: Expectation): string[] {
+  const found = [...life.violations]
+  const { end, client } = life
+  const runs = runsOf(world, life.id)
+  if (runs > 1) found.push(`ran ${runs} times`)
+  for (const { call, status, text } of client.errors) {
+    if (status < 500) found.push(`${call} was refused: ${status} ${text}`)
+    else if (!saysWhat(text)) found.push(`${call}: ${status} does not say what happened: ${anonymous(text)}`)
+    else if (expected.effect === 'ENOSPC' && status === 500)
+      found.push(`${call}: ${status} for a full disk: ${anonymous(text)}`)
+  }
+  if (!end) return found
+  const { status, returncode } = end
+  if (status === 'complete') {
+    if (runs !== 1) found.push(`complete, and ran ${runs} times`)
+    if (returncode !== 0 && !expected.hitsTool)
+      found.push(`complete with return code ${returncode}: ${end.stderr}`)
+  } else if (status === 'failed') {
+    const reason = REASONS[expected.effect]
+    if (reason === undefined && !expected.power && !expected.hitsTool) found.push(`failed: ${end.stderr}`)
+    else if (reason && !reason.test(String(end.stderr)))
+      found.push(`failed for a reason that is not true: ${end.stderr}`)
+  } else if (status === 'lost') {
+    if (!expected.power) found.push(`lost: ${end.stderr}`)
+  } else if (status !== 'cancelled' || life.name !== 'cancel') found.push(`ended as ${status}`)
+  return [...new Set(found)]
+}
+
+/** Without what tells one answer from the next. */
+function anonymous(text: string): string {
+  return text.replace(/,"request":"[^"]*"/, '')
+}
+
+function saysWhat(text: string): boolean {
+  try {
+    const { error, code } = JSON.parse(text) as { error?: string; code?: string }
+    return Boolean(error && code) && error !== 'internal error'
+  } catch {
+    return false
+  }
+}
+
+/** A server that went by itself: with a sentence is right when it could not start, anything else never. */
+export function judgeEnding({ code, signal, logs }: Ending, atStart: boolean): string | undefined {
+  const tail = logs.trim().split('\n').slice(-8).join('\n')
+  if (signal !== null || code === null) return `the server went with ${signal ?? 'no answer'}: ${tail}`
+  if (!atStart) return `the server ended with ${code}: ${tail}`
+  if (code === 0) return `the server ended with 0 although it could not start: ${tail}`
+  if (/^\s+at .+:\d+:\d+\)?$/m.test(logs)) return `the server ended with a stack trace: ${tail}`
+  return undefined
+}

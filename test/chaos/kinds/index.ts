@@ -1,0 +1,5 @@
+import { faultKind, killKind } from './faults.js'
+import type { ChaosKind } from './kind.js'
+
+/** All kinds of chaos that `npm run test:chaos` knows. */
+export const KINDS: readonly ChaosKind[] = [faultKind, killKind]

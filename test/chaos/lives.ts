@@ -1,0 +1,193 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { hasEnvironment, readProcesses } from '../../src/schedulers/process-table.js'
+import { generated } from '../helpers/job-files/content.js'
+import type { JobFilesServer } from '../helpers/job-files-server.js'
+import { createPulledJob, type PulledJob, wrongOutputs } from '../helpers/pulled-job.js'
+import { type ChaosClient, createChaosClient, type StatusAnswer } from './chaos-client.js'
+import type { ChaosNode } from './chaos-node.js'
+
+/** What a client of one job had in hand, and what it found at the end. */
+export interface Life {
+  readonly name: LifeName
+  readonly id: string
+  readonly client: ChaosClient
+  readonly violations: string[]
+  /** The last good answer: setup, upload, submit, done, got, clean. */
+  acked: Set<string>
+  /** The final status, once a client has it. */
+  end: StatusAnswer | undefined
+}
+
+export const LIFE_NAMES = ['push', 'pull', 'cancel'] as const
+export type LifeName = (typeof LIFE_NAMES)[number]
+
+/** Where lives take place. */
+export interface World {
+  readonly node: ChaosNode
+  readonly galaxy: JobFilesServer
+  /** Apart from the node's directory: a line per run of each job. */
+  readonly runsDirectory: string
+  /** Milliseconds that the tool of each job takes. */
+  readonly toolMs?: number
+}
+
+const END_TIMEOUT_MS = 60_000
+const POLL_MS = 25
+
+const INPUTS = [
+  ['in.dat', seeded(1, 3_000)],
+  ['big.dat', seeded(2, 150_000)],
+] as const
+const OUTPUT = Buffer.concat(INPUTS.map(([, content]) => content))
+
+function seeded(seed: number, bytes: number): Buffer {
+  return generated(bytes, seed).read(0, bytes)
+}
+
+export function newLife(world: World, name: LifeName, id: string): Life {
+  mkdirSync(world.runsDirectory, { recursive: true })
+  return {
+    name,
+    id,
+    client: createChaosClient(world.node),
+    violations: [],
+    acked: new Set(),
+    end: undefined,
+  }
+}
+
+/** Lines that the job's tool has left: how often it ran. */
+export function runsOf(world: World, id: string): number {
+  try {
+    return readFileSync(path.join(world.runsDirectory, id), 'utf8').split('\n').length - 1
+  } catch {
+    return 0
+  }
+}
+
+/** Takes a job from setup to its end, asking again for what goes wrong; never rejects: what a client cannot get is a violation. */
+export async function live(world: World, life: Life): Promise<void> {
+  try {
+    if (life.name === 'push') await push(world, life)
+    else if (life.name === 'pull') await pull(world, life)
+    else await cancel(world, life)
+  } catch (error) {
+    life.violations.push(`no end: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** Downloads, then cleans. */
+export async function takeAway(life: Life): Promise<void> {
+  const { client, id } = life
+  try {
+    if (life.name === 'push' && life.end?.status === 'complete' && life.end.returncode === 0) {
+      const got = await client.call('GET', `jobs/${id}/files`, { name: 'out.dat', type: 'output' })
+      if (!got.equals(OUTPUT)) life.violations.push(`wrong bytes: ${describe(got)}`)
+      life.acked.add('got')
+    }
+    await client.call('DELETE', `jobs/${id}`, { job_id: id })
+    life.acked.add('clean')
+  } catch (error) {
+    life.violations.push(`cannot be taken away: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function describe(got: Buffer): string {
+  const same = got.findIndex((byte, at) => byte !== OUTPUT[at])
+  const zeros = got.length > 0 && got.every((byte) => byte === 0) ? ', all zero' : ''
+  return `${got.length} of ${OUTPUT.length} bytes, the first wrong one at ${same}${zeros}`
+}
+
+async function setUp({ client, acked, id }: Life): Promise<Record<string, string>> {
+  const document = JSON.parse((await client.call('POST', 'jobs', { job_id: id })).toString('utf8'))
+  acked.add('setup')
+  return document as Record<string, string>
+}
+
+async function submit(life: Life, commandLine: string, remoteStaging?: unknown): Promise<void> {
+  const { client, id } = life
+  const more = remoteStaging === undefined ? {} : { remote_staging: JSON.stringify(remoteStaging) }
+  await client.call('POST', `jobs/${id}/submit`, { job_id: id, command_line: commandLine, ...more })
+  life.acked.add('submit')
+}
+
+function runLine(world: World, id: string): string {
+  const wait = world.toolMs === undefined ? '' : `; sleep ${world.toolMs / 1000}`
+  return `echo run >> '${path.join(world.runsDirectory, id)}'${wait}`
+}
+
+async function push(world: World, life: Life): Promise<void> {
+  const { client, id } = life
+  await setUp(life)
+  for (const [name, content] of INPUTS)
+    await client.call('POST', `jobs/${id}/files`, { name, type: 'input' }, content)
+  life.acked.add('upload')
+  const copy = `cat ${INPUTS.map(([name]) => `../inputs/${name}`).join(' ')} > ../outputs/out.dat`
+  await submit(life, `${runLine(world, id)}; echo work > work.txt; ${copy}`)
+  await untilDone(life)
+}
+
+async function pull(world: World, life: Life): Promise<void> {
+  const job = pulledJob(world, life.id)
+  await setUp(life)
+  await submit(life, job.commandLine, job.remoteStaging)
+  const end = await untilDone(life)
+  if (end?.status === 'complete' && end.returncode === 0) {
+    life.violations.push(...wrongOutputs(world.galaxy, job).map((what) => `delivered: ${what}`))
+  }
+}
+
+function pulledJob(world: World, id: string): PulledJob {
+  const inputs = [
+    { action: 'remote_transfer' as const, content: generated(4_000, 3) },
+    { action: 'remote_transfer' as const, content: generated(300_000, 4) },
+  ]
+  return createPulledJob(
+    world.galaxy,
+    id,
+    inputs,
+    ['remote_transfer', 'remote_transfer_tus'],
+    runLine(world, id),
+  )
+}
+
+async function cancel(world: World, life: Life): Promise<void> {
+  const { client, id } = life
+  const { working_directory: working = '' } = await setUp(life)
+  const runs = path.join(world.runsDirectory, id)
+  await submit(life, `echo run >> '${runs}'; echo $$ > pids; sleep 600`)
+  await until(
+    async () => existsSync(runs) || (await client.status(id)).complete === 'true',
+    'begin of the job to be cancelled',
+  )
+  await client.call('PUT', `jobs/${id}/cancel`, { job_id: id })
+  life.acked.add('cancel')
+  await untilDone(life)
+  // The server says so at once, and stops what runs.
+  await until(
+    async () => !readProcesses().some(({ pid }) => hasEnvironment(pid, `_GALAXY_JOB_DIR=${working}`)),
+    'end of the processes of the cancelled job',
+  ).catch((error: Error) => life.violations.push(error.message))
+}
+
+/** Resolves with the final status. */
+export async function untilDone(life: Life): Promise<StatusAnswer | undefined> {
+  life.end = await until(async () => {
+    const answer = await life.client.status(life.id)
+    return answer.complete === 'true' ? answer : undefined
+  }, 'end of the job')
+  life.acked.add('done')
+  return life.end
+}
+
+async function until<T>(ask: () => Promise<T | false | undefined>, what: string): Promise<T> {
+  const deadline = performance.now() + END_TIMEOUT_MS
+  for (;;) {
+    const answer = await ask()
+    if (answer !== false && answer !== undefined) return answer
+    if (performance.now() > deadline) throw new Error(`no ${what} in ${END_TIMEOUT_MS} ms`)
+    await delay(POLL_MS)
+  }
+}
