@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type LoadOptions, loadConfig } from '../config/load.js'
 import type { NodeConfig } from '../config/types.js'
-import { MagnetarError, messageOf } from '../lib/errors.js'
+import { MagnetarError, messageOf, toMagnetarError } from '../lib/errors.js'
 import { refuseUnsafeStart, unencryptedWarning } from '../node/exposure.js'
 import { type ReadTokens, type RunningNode, startNode, tokensOf } from '../node.js'
 import { exitCodeOf } from './exit-code-of.js'
@@ -69,7 +69,7 @@ export async function serve(options: LoadOptions): Promise<number> {
   try {
     node = await startNode(config, log, { release: version(), readTokens })
   } catch (error) {
-    printError(error)
+    printError(withoutStack(error))
     return exitCodeOf(error)
   }
   ready = true
@@ -98,6 +98,13 @@ function isSameButTokens(one: NodeConfig, other: NodeConfig): boolean {
   const rest = (config: NodeConfig): string =>
     JSON.stringify({ ...config, privateToken: undefined, nextPrivateToken: undefined })
   return rest(one) === rest(other)
+}
+
+/** What the system refused is no mistake of the program, so where that happened in it helps nobody. */
+function withoutStack(error: unknown): unknown {
+  const known = toMagnetarError(error)
+  if (error instanceof MagnetarError || known.code === 'INTERNAL') return error
+  return new MagnetarError(known.code, `the server cannot start: ${messageOf(error)}`, { cause: error })
 }
 
 /** The first signal asks for a clean stop, a second one ends the process at once. */

@@ -1,3 +1,4 @@
+import { messageOf } from '../lib/errors.js'
 import { disk } from './disk/disk.js'
 import { changeStatus, type ManagerContext, recordOf } from './job.js'
 import { journaled } from './journal/note.js'
@@ -29,7 +30,10 @@ export async function cancelJob(context: ManagerContext, jobId: string): Promise
   }
   changeStatus(context, job, 'cancelled')
   context.stopMoving(job)
-  await disk.writeFlags(job.directory.path, { cancelled: true })
+  // For a Python server alone. From here on it is cancelled, and nothing may keep it from being stopped.
+  await disk.writeFlags(job.directory.path, { cancelled: true }).catch((error: unknown) => {
+    context.log.warn({ job: jobId }, `the flag of its cancellation cannot be written: ${messageOf(error)}`)
+  })
   // While it is launched or its files travel there is no external id: whoever works on it then stops it at once.
   if (job.externalId !== undefined) await stopJob(context, job)
 }

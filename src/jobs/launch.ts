@@ -94,18 +94,26 @@ export async function launchJob(
   return undefined
 }
 
-/** The job fails with what kept it from being launched; one that was cancelled meanwhile is over. Never rejects. */
+/**
+ * The job fails with what kept it from being launched, as soon as that can be recorded; one that was cancelled meanwhile is over. Never rejects.
+ */
 export async function abandonLaunch(context: ManagerContext, job: Job, reason: string): Promise<void> {
-  if (context.signal.aborted) return
-  const failing = context.lock.run(job.id, () =>
-    job.stopping ? stopJob(context, job) : failLaunch(context, job, reason),
-  )
-  await failing.catch((problem: unknown) =>
-    context.log.error(
-      { job: job.id },
-      `cannot record that the launch failed (${reason}): ${messageOf(problem)}`,
-    ),
-  )
+  for (let attempt = 0; !context.signal.aborted; attempt++) {
+    try {
+      await context.lock.run(job.id, () =>
+        job.stopping ? stopJob(context, job) : failLaunch(context, job, reason),
+      )
+      return
+    } catch (problem) {
+      // A full disk, which most likely also kept it from being launched.
+      if (attempt === 0)
+        context.log.error(
+          { job: job.id },
+          `cannot record that the launch failed (${reason}), trying again: ${messageOf(problem)}`,
+        )
+      await pause(backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS), context.signal)
+    }
+  }
 }
 
 /** What an older Python server may not have written. */

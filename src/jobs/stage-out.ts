@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { errnoOf } from '../lib/errors.js'
+import { errnoOf, mayPass } from '../lib/errors.js'
 import type { Logger } from '../lib/log.js'
+import { backoffMs, pause } from '../lib/timing.js'
 import { untilAborted } from '../lib/until-aborted.js'
 import type { LocalFile } from '../staging/action.js'
 import { findAction } from '../staging/actions/index.js'
@@ -14,6 +15,9 @@ import { noteEvent } from './journal/note.js'
 import { type FileToMove, moveFiles, nameOf, reasonOf } from './move-files.js'
 
 const SHOWN_FAILURES = 5
+/** What the job left is looked at so often before a disk that cannot be read fails it: some ten seconds. */
+const PLAN_ATTEMPTS = 6
+const PLAN_PAUSE_MS = 300
 
 /**
  * Delivers what the job made (pulsar/managers/staging/post.py). Resolves when every file was delivered or given up, with the
@@ -52,12 +56,16 @@ export async function stageOut(
 
 /** @throws the signal's reason, also while the plan is being made */
 async function plan(job: Job, signal: AbortSignal): Promise<Delivery> {
-  signal.throwIfAborted()
-  try {
-    return await untilAborted(planner.planDelivery(job.directory.path), signal)
-  } catch (error) {
-    if (errnoOf(error) !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
-    throw new Error('what the job left is too much to be looked through', { cause: error })
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted()
+    try {
+      return await untilAborted(planner.planDelivery(job.directory.path), signal)
+    } catch (error) {
+      if (errnoOf(error) === 'ERR_WORKER_OUT_OF_MEMORY')
+        throw new Error('what the job left is too much to be looked through', { cause: error })
+      if (!mayPass(error) || attempt === PLAN_ATTEMPTS) throw error
+      await pause(backoffMs(attempt - 1, PLAN_PAUSE_MS, Number.POSITIVE_INFINITY), signal)
+    }
   }
 }
 

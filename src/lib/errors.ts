@@ -267,6 +267,17 @@ const DISK_FULL_CODES = new Set(['ENOSPC', 'EDQUOT'])
 const DISK_FAILED_CODES = new Set(['EIO', 'EROFS', 'ESTALE', 'EUCLEAN', 'ENXIO'])
 const TOO_MANY_FILES_CODES = new Set(['EMFILE', 'ENFILE'])
 
+/** Whether the system may do the same thing later that it refuses now, so that nothing may be concluded from it. */
+export function mayPass(error: unknown): boolean {
+  const errno = errnoOf(error) ?? ''
+  return (
+    errno === 'ENOMEM' ||
+    errno === 'EAGAIN' ||
+    DISK_FAILED_CODES.has(errno) ||
+    TOO_MANY_FILES_CODES.has(errno)
+  )
+}
+
 /** The errno name ("ENOENT") of a system error, undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

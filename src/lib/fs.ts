@@ -1,15 +1,16 @@
 import fs from 'node:fs/promises'
 import path from 'node:path'
+import { syncDirectory } from './atomic-file.js'
 import { errnoOf } from './errors.js'
 
 /**
- * Makes a directory and its missing parents. Not by mkdir's own `recursive`, which never ends where a parent exists and still
+ * Makes a directory and its missing parents, all of them there after a power cut too. Not by mkdir's own `recursive`, which never ends where a parent exists and still
  * nothing can be made in it (/proc, some network file systems).
  * @throws the system error; EEXIST or ENOTDIR when a file is in the way
  */
 export async function makeDirectories(directory: string, mode = 0o777): Promise<void> {
   try {
-    await fs.mkdir(directory, { mode })
+    await make(directory, mode)
     return
   } catch (error) {
     if (errnoOf(error) === 'EEXIST' && (await fs.stat(directory)).isDirectory()) return
@@ -17,10 +18,15 @@ export async function makeDirectories(directory: string, mode = 0o777): Promise<
   }
   await makeDirectories(path.dirname(directory), mode)
   try {
-    await fs.mkdir(directory, { mode })
+    await make(directory, mode)
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST' || !(await fs.stat(directory)).isDirectory()) throw error
   }
+}
+
+async function make(directory: string, mode: number): Promise<void> {
+  await fs.mkdir(directory, { mode })
+  syncDirectory(path.dirname(directory))
 }
 
 /** The names in a directory; none when it does not exist. */

@@ -16,7 +16,12 @@ export interface ChaosClient {
   /** @throws Error when there is no good answer in time */
   call(method: string, route: string, query: Record<string, string>, body?: string | Buffer): Promise<Buffer>
   status(id: string): Promise<StatusAnswer>
+  /** From now on calls reject with BeginAgain when another start of the server than this one would answer; undefined: never. */
+  onlyDuring(start: number | undefined): void
 }
+
+/** The server is another one than that which the calls before went to. */
+export class BeginAgain extends Error {}
 
 export type StatusAnswer = Readonly<Record<string, unknown>> & {
   readonly status: string
@@ -30,6 +35,7 @@ const PAUSE_MS = 30
 export function createChaosClient(node: ChaosNode): ChaosClient {
   const errors: ErrorAnswer[] = []
   const unanswered: string[] = []
+  let onlyDuring: number | undefined
 
   async function call(
     method: string,
@@ -41,6 +47,7 @@ export function createChaosClient(node: ChaosNode): ChaosClient {
     const name = `${method} ${route.replace(/^jobs\/[^/]+/, 'jobs/{id}')}`
     for (;;) {
       await node.ensureUp()
+      if (onlyDuring !== undefined && node.starts !== onlyDuring) throw new BeginAgain()
       const startedMs = performance.now()
       try {
         const response = await fetch(new URL(`${route}?${new URLSearchParams(query)}`, node.url), {
@@ -70,6 +77,9 @@ export function createChaosClient(node: ChaosNode): ChaosClient {
     errors,
     unanswered,
     call,
+    onlyDuring: (start) => {
+      onlyDuring = start
+    },
     status: async (id) =>
       JSON.parse((await call('GET', `jobs/${id}/status`, { job_id: id })).toString('utf8')) as StatusAnswer,
   }

@@ -48,12 +48,19 @@ export interface ChaosNode {
 const START_TIMEOUT_MS = 30_000
 const STOP_TIMEOUT_MS = 20_000
 
+export interface ChaosNodeOptions {
+  /** Keeps the log of changes. */
+  readonly logsChanges?: boolean
+  /** Called before each start, the first one too. */
+  readonly beforeStart?: (killAll: () => Promise<void>) => Promise<void>
+}
+
 export async function createChaosNode(
   program: ServerProgram,
   directory: string,
   layer: FaultLayer,
   app: AppOptions,
-  logsChanges = false,
+  { logsChanges = false, beforeStart }: ChaosNodeOptions = {},
 ): Promise<ChaosNode> {
   const port = await freePort()
   await writeNodeConfig({ directory, app }, port)
@@ -107,6 +114,7 @@ export async function createChaosNode(
   async function start(first: Fault | undefined): Promise<void> {
     for (let attempt = 0, fault = first; ; attempt++, fault = undefined) {
       await reap()
+      await beforeStart?.(killAll)
       launch(fault)
       const deadline = performance.now() + START_TIMEOUT_MS
       while (isUp()) {

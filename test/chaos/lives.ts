@@ -5,7 +5,7 @@ import { hasEnvironment, readProcesses } from '../../src/schedulers/process-tabl
 import { generated } from '../helpers/job-files/content.js'
 import type { JobFilesServer } from '../helpers/job-files-server.js'
 import { createPulledJob, type PulledJob, wrongOutputs } from '../helpers/pulled-job.js'
-import { type ChaosClient, createChaosClient, type StatusAnswer } from './chaos-client.js'
+import { BeginAgain, type ChaosClient, createChaosClient, type StatusAnswer } from './chaos-client.js'
 import type { ChaosNode } from './chaos-node.js'
 
 /** What a client of one job had in hand, and what it found at the end. */
@@ -31,6 +31,8 @@ export interface World {
   readonly runsDirectory: string
   /** Milliseconds that the tool of each job takes. */
   readonly toolMs?: number
+  /** A client whose server goes before it has confirmed the submit begins again with setup and uploads. */
+  readonly beginsAgain?: boolean
 }
 
 const END_TIMEOUT_MS = 60_000
@@ -74,6 +76,7 @@ export async function live(world: World, life: Life): Promise<void> {
     else if (life.name === 'pull') await pull(world, life)
     else await cancel(world, life)
   } catch (error) {
+    if (error instanceof BeginAgain) return live(world, life)
     life.violations.push(`no end: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
@@ -100,7 +103,9 @@ function describe(got: Buffer): string {
   return `${got.length} of ${OUTPUT.length} bytes, the first wrong one at ${same}${zeros}`
 }
 
-async function setUp({ client, acked, id }: Life): Promise<Record<string, string>> {
+async function setUp(world: World, { client, acked, id }: Life): Promise<Record<string, string>> {
+  await world.node.ensureUp()
+  if (world.beginsAgain) client.onlyDuring(world.node.starts)
   const document = JSON.parse((await client.call('POST', 'jobs', { job_id: id })).toString('utf8'))
   acked.add('setup')
   return document as Record<string, string>
@@ -110,6 +115,7 @@ async function submit(life: Life, commandLine: string, remoteStaging?: unknown):
   const { client, id } = life
   const more = remoteStaging === undefined ? {} : { remote_staging: JSON.stringify(remoteStaging) }
   await client.call('POST', `jobs/${id}/submit`, { job_id: id, command_line: commandLine, ...more })
+  client.onlyDuring(undefined)
   life.acked.add('submit')
 }
 
@@ -120,7 +126,7 @@ function runLine(world: World, id: string): string {
 
 async function push(world: World, life: Life): Promise<void> {
   const { client, id } = life
-  await setUp(life)
+  await setUp(world, life)
   for (const [name, content] of INPUTS)
     await client.call('POST', `jobs/${id}/files`, { name, type: 'input' }, content)
   life.acked.add('upload')
@@ -131,7 +137,7 @@ async function push(world: World, life: Life): Promise<void> {
 
 async function pull(world: World, life: Life): Promise<void> {
   const job = pulledJob(world, life.id)
-  await setUp(life)
+  await setUp(world, life)
   await submit(life, job.commandLine, job.remoteStaging)
   const end = await untilDone(life)
   if (end?.status === 'complete' && end.returncode === 0) {
@@ -155,7 +161,7 @@ function pulledJob(world: World, id: string): PulledJob {
 
 async function cancel(world: World, life: Life): Promise<void> {
   const { client, id } = life
-  const { working_directory: working = '' } = await setUp(life)
+  const { working_directory: working = '' } = await setUp(world, life)
   const runs = path.join(world.runsDirectory, id)
   await submit(life, `echo run >> '${runs}'; echo $$ > pids; sleep 600`)
   await until(

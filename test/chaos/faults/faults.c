@@ -256,6 +256,36 @@ int __openat64_2(int at, const char *path, int flags) { return opened(at, path, 
 int creat(const char *path, mode_t mode) { return opened(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode); }
 int creat64(const char *path, mode_t mode) { return creat(path, mode); }
 
+/* LevelDB's files are streams of the C library, which opens and writes them past the calls above. */
+static FILE *opened_stream(const char *path, const char *mode) {
+  static FILE *(*real)(const char *, const char *);
+  if (!real) real = dlsym(RTLD_NEXT, "fopen64");
+  char full[PATH_MAX];
+  if (!below_path(AT_FDCWD, path, full)) return real(path, mode);
+  int creates = mode[0] != 'r';
+  int action = meet(creates ? CREATE : OPEN, full);
+  if (FAILED(action)) return NULL;
+  int held = creates ? begin_logged() : 0, is_new = held && syscall(SYS_faccessat, AT_FDCWD, full, F_OK) != 0;
+  FILE *stream = real(path, mode);
+  if (stream && held && is_new) note("create\t%s\n", full);
+  end_logged(held);
+  passed(action);
+  return stream;
+}
+FILE *fopen(const char *path, const char *mode) { return opened_stream(path, mode); }
+FILE *fopen64(const char *path, const char *mode) { return opened_stream(path, mode); }
+
+#define FLUSHES(name) int name(FILE *stream) { \
+  char full[PATH_MAX]; \
+  if (!stream || !below_fd(fileno(stream), full)) return REAL(name)(stream); \
+  int action = meet(WRITE, full); \
+  if (FAILED(action)) return EOF; \
+  int done = REAL(name)(stream); \
+  passed(action); \
+  return done; }
+FLUSHES(fflush)
+FLUSHES(fflush_unlocked)
+
 /* `length` may be made shorter. */
 static int before_write(int fd, size_t *length) {
   char full[PATH_MAX];

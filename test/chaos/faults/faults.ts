@@ -23,18 +23,18 @@ export type Operation = (typeof OPERATIONS)[number]
 const ERRNOS = { ENOENT: 2, EIO: 5, EAGAIN: 11, EMFILE: 24, ENOSPC: 28 } as const
 export type Errno = keyof typeof ERRNOS
 
-export type Effect = Errno | 'short' | 'delay' | 'kill before' | 'kill after'
+/** `often`: a series of calls fails, as on a disk that stays full for a while. */
+export type Effect = Errno | 'ENOSPC often' | 'EMFILE often' | 'short' | 'delay' | 'kill before' | 'kill after'
 const ACTIONS = { short: 2, delay: 3, 'kill before': 4, 'kill after': 5 } as const
 const FAIL = 1
 const DELAY_MS = 700
+const OFTEN = 40
 
 /** One thing that goes wrong once: at the `at`-th call (from 1) of one of these operations. */
 export interface Fault {
   readonly operations: readonly Operation[]
   readonly at: number
   readonly effect: Effect
-  /** How many calls in a row, 1 unless said otherwise. */
-  readonly times?: number
   /** Whose calls count: the server's (default), those of its jobs and of what starts them, or both. */
   readonly scope?: 'server' | 'jobs' | 'all'
   /** A kill takes the jobs too, as a loss of power does. */
@@ -126,9 +126,11 @@ export function createFaultLayer(library: string, directory: string, root: strin
     const { effect } = fault
     put(WORD.mask, mask)
     put(WORD.at, fault.at)
-    put(WORD.action, effect in ERRNOS ? FAIL : ACTIONS[effect as keyof typeof ACTIONS])
-    put(WORD.value, effect in ERRNOS ? ERRNOS[effect as Errno] : DELAY_MS)
-    put(WORD.times, fault.times ?? 1)
+    const [first = '', often] = effect.split(' ')
+    const errno = first in ERRNOS ? ERRNOS[first as Errno] : undefined
+    put(WORD.action, errno === undefined ? ACTIONS[effect as keyof typeof ACTIONS] : FAIL)
+    put(WORD.value, errno ?? DELAY_MS)
+    put(WORD.times, errno !== undefined && often ? OFTEN : 1)
     put(WORD.scope, SCOPES[fault.scope ?? 'server'])
     put(WORD.power, fault.power ? 1 : 0)
     put(WORD.armed, 1)

@@ -37,9 +37,9 @@ export interface Point {
 }
 
 const ERRORS: Readonly<Record<Operation, readonly Effect[]>> = {
-  open: ['EMFILE', 'EIO'],
-  create: ['ENOSPC', 'EMFILE', 'EIO'],
-  write: ['ENOSPC', 'EIO', 'short', 'delay'],
+  open: ['EMFILE', 'EMFILE often', 'EIO'],
+  create: ['ENOSPC', 'ENOSPC often', 'EMFILE', 'EIO'],
+  write: ['ENOSPC', 'ENOSPC often', 'EIO', 'short', 'delay'],
   sync: ['EIO', 'ENOSPC', 'delay'],
   rename: ['EIO', 'ENOSPC', 'delay'],
   unlink: ['EIO'],

@@ -1,5 +1,6 @@
 import { faultKind, killKind } from './faults.js'
 import type { ChaosKind } from './kind.js'
+import { powerKind } from './power.js'
 
 /** All kinds of chaos that `npm run test:chaos` knows. */
-export const KINDS: readonly ChaosKind[] = [faultKind, killKind]
+export const KINDS: readonly ChaosKind[] = [faultKind, killKind, powerKind]
