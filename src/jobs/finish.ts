@@ -19,6 +19,8 @@ export async function finishJob(context: ManagerContext, job: Job, end: JobEnd):
 /** The part of finishJob after the files. */
 export async function recordEnd(context: ManagerContext, job: Job, end: JobEnd): Promise<void> {
   if (context.jobs.get(job.id) !== job || isDone(job.status)) return
+  // What this node delivered is at Galaxy. Anything else the client is about to fetch from here.
+  if (end.status === 'complete' && !job.stagesOut) await disk.syncResults(job.directory.path)
   const reason = end.reason === undefined ? {} : { reason: end.reason }
   const returnCode = end.returnCode ?? end.exitCode
   await forgetActive(context, job, recordOf(job, { status: end.status, ...reason }), {

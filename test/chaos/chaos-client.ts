@@ -29,7 +29,7 @@ export type StatusAnswer = Readonly<Record<string, unknown>> & {
 }
 
 const ANSWER_TIMEOUT_MS = 25_000
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = Number(process.env.MAGNETAR_CHAOS_PATIENCE_MS ?? 60_000)
 const PAUSE_MS = 30
 
 export function createChaosClient(node: ChaosNode): ChaosClient {

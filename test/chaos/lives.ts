@@ -35,7 +35,7 @@ export interface World {
   readonly beginsAgain?: boolean
 }
 
-const END_TIMEOUT_MS = 60_000
+const END_TIMEOUT_MS = Number(process.env.MAGNETAR_CHAOS_PATIENCE_MS ?? 60_000)
 const POLL_MS = 25
 
 const INPUTS = [

@@ -44,6 +44,7 @@ const programs = [
   { program: 'sshd', debian: 'openssh-server' },
   { program: 'ssh', debian: 'openssh-client' },
   { program: 'rsync', debian: 'rsync' },
+  { program: 'cc', debian: 'gcc libc6-dev' },
 ]
 
 try {
@@ -59,7 +60,7 @@ try {
 
 /** Debian packages for what is missing on this machine. */
 function missingPackages(python) {
-  const wanted = programs.filter(({ program }) => !onPath(program)).map(({ debian }) => debian)
+  const wanted = programs.filter(({ program }) => !onPath(program)).flatMap(({ debian }) => debian.split(' '))
   if (!venvReady() && !(python && canMakeVenv(python))) wanted.push('python3', 'python3-venv')
   return [...new Set(wanted)]
 }

@@ -53,6 +53,53 @@ export function writeSubmit(files: SubmitFiles): SubmitOutcome {
   return { outcome: 'written', toSync, tool: files.setup?.tool ?? readTool(directory) }
 }
 
+/** Of what a job left, so much is synced; what a tool with more files made is on the disk when the system gets to it. */
+const MAX_RESULTS = 1000
+const RESULT_DIRECTORIES = ['outputs', 'metadata', 'working']
+
+/**
+ * Puts on the disk what clients are told and given of a job that has ended: its return code, its streams, and what it made. A file
+ * system that cannot do that is no error. @throws the system error of a disk that fails
+ */
+export function syncResults(directory: string): void {
+  const names = RESULT_DIRECTORIES.flatMap((name) => listTree(path.join(directory, name)))
+  const top = listTree(directory, false)
+  for (const name of [...top, ...names].slice(0, MAX_RESULTS)) syncOne(name)
+}
+
+/** Regular files, then the directory that holds them; nothing when it is not there. */
+function listTree(directory: string, deep = true): string[] {
+  let entries: fs.Dirent[]
+  try {
+    entries = fs.readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(error) ?? '')) return []
+    throw error
+  }
+  const found: string[] = []
+  for (const entry of entries) {
+    if (found.length > MAX_RESULTS) break
+    const name = path.join(directory, entry.name)
+    if (entry.isFile()) found.push(name)
+    else if (deep && entry.isDirectory()) found.push(...listTree(name))
+  }
+  return [...found, directory]
+}
+
+function syncOne(name: string): void {
+  const fds: number[] = []
+  openToSync(name, fds)
+  for (const fd of fds) {
+    try {
+      fs.fsyncSync(fd)
+    } catch (error) {
+      if (errnoOf(error) !== 'EINVAL') throw error
+    } finally {
+      fs.closeSync(fd)
+    }
+  }
+}
+
 /** Regular files and directories that are not empty. Links are not followed, pipes and devices not opened. */
 function openTree(directory: string, toSync: number[]): void {
   let entries: fs.Dirent[]

@@ -32,7 +32,7 @@ import {
   recycleJobDirectory,
 } from './setup.js'
 import { readResults, statusWithoutRecord } from './status.js'
-import { writeSubmit } from './submit.js'
+import { syncResults, writeSubmit } from './submit.js'
 
 /** Whether there is anything at this path; a symbolic link counts as itself. */
 function exists(file: string): boolean {
@@ -75,5 +75,6 @@ export const diskTasks = {
   writeFlags,
   writeLiveState,
   writeScript,
+  syncResults,
   writeSubmit,
 }

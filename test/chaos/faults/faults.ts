@@ -24,7 +24,14 @@ const ERRNOS = { ENOENT: 2, EIO: 5, EAGAIN: 11, EMFILE: 24, ENOSPC: 28 } as cons
 export type Errno = keyof typeof ERRNOS
 
 /** `often`: a series of calls fails, as on a disk that stays full for a while. */
-export type Effect = Errno | 'ENOSPC often' | 'EMFILE often' | 'short' | 'delay' | 'kill before' | 'kill after'
+export type Effect =
+  | Errno
+  | 'ENOSPC often'
+  | 'EMFILE often'
+  | 'short'
+  | 'delay'
+  | 'kill before'
+  | 'kill after'
 const ACTIONS = { short: 2, delay: 3, 'kill before': 4, 'kill after': 5 } as const
 const FAIL = 1
 const DELAY_MS = 700
@@ -82,18 +89,25 @@ export interface FaultLayer {
   close(): void
 }
 
+/** Why faults cannot be put below a program here; undefined: they can. */
+export function missingCompiler(): string | undefined {
+  if (process.platform !== 'linux') return 'faults are put below programs of Linux only'
+  const { error } = spawnSync('cc', ['--version'], { stdio: 'ignore', timeout: 60_000 })
+  return error && 'no C compiler (cc); run "npm run peers"'
+}
+
 /** Compiles the fault library into `directory`. Without a compiler: why not, as a sentence for `needs`. */
 export function compileFaults(
   directory: string,
 ): { readonly library: string; readonly missing: undefined } | { readonly missing: string } {
-  if (process.platform !== 'linux') return { missing: 'faults are put below programs of Linux only' }
+  const missing = missingCompiler()
+  if (missing !== undefined) return { missing }
   const library = join(directory, 'faults.so')
   const source = fileURLToPath(new URL('faults.c', import.meta.url))
   const args = ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl']
   const { status, error, stderr } = spawnSync('cc', args, { encoding: 'utf8', timeout: 60_000 })
   if (status === 0) return { library, missing: undefined }
-  if (error) return { missing: 'no C compiler (cc); run "npm run peers"' }
-  throw new Error(`faults.c cannot be compiled: ${stderr}`)
+  throw new Error(`faults.c cannot be compiled: ${error?.message ?? stderr}`)
 }
 
 /**

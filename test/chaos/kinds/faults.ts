@@ -9,6 +9,7 @@ import {
   createFaultLayer,
   type Effect,
   type Fault,
+  missingCompiler,
   OPERATIONS,
   type Operation,
 } from '../faults/faults.js'
@@ -36,7 +37,7 @@ export interface Point {
   readonly effect: Effect
 }
 
-const ERRORS: Readonly<Record<Operation, readonly Effect[]>> = {
+export const ERRORS: Readonly<Record<Operation, readonly Effect[]>> = {
   open: ['EMFILE', 'EMFILE often', 'EIO'],
   create: ['ENOSPC', 'ENOSPC often', 'EMFILE', 'EIO'],
   write: ['ENOSPC', 'ENOSPC often', 'EIO', 'short', 'delay'],
@@ -50,7 +51,7 @@ const ERRORS: Readonly<Record<Operation, readonly Effect[]>> = {
   truncate: ['EIO'],
   fork: ['EAGAIN'],
 }
-const KILLS: readonly Effect[] = ['kill before', 'kill after']
+export const KILLS: readonly Effect[] = ['kill before', 'kill after']
 /** Between two looks at what was left behind. */
 const POINTS_PER_CHECK = 12
 /** Calls beyond those that were counted: not every run makes the same. */
@@ -73,7 +74,7 @@ function faultsOf(
   return {
     name,
     about,
-    missing: () => undefined,
+    missing: missingCompiler,
     run: (options) => runFaults(options, effects, magnetarProgram),
   }
 }
@@ -87,6 +88,7 @@ export async function runFaults(
   options: ChaosRun,
   effects: (operation: Operation) => readonly Effect[],
   program: ServerProgram,
+  stages: readonly Stage[] = [...LIFE_NAMES, 'start'],
 ): Promise<ChaosResult> {
   const counts = noCounts()
   const violations: Violation[] = []
@@ -104,7 +106,7 @@ export async function runFaults(
   const runner = { world, counts, violations, tallies, serial: 0 }
   try {
     await node.ensureUp()
-    const points = await listPoints(runner, effects)
+    const points = await listPoints(runner, effects, stages)
     const wanted =
       options.point === undefined
         ? shuffled(points, options.seed)
@@ -113,7 +115,7 @@ export async function runFaults(
     let before = jobFiles(directory)
     let last = 'none'
     for (const [done, point] of wanted.entries()) {
-      if (isOver(options)) break
+      if (isOver(options, done)) break
       last = pointName(point)
       await tryPoint(runner, point)
       tally(tallies, 'points tried')
@@ -154,10 +156,11 @@ interface Runner {
 async function listPoints(
   runner: Runner,
   effects: (operation: Operation) => readonly Effect[],
+  stages: readonly Stage[],
 ): Promise<Point[]> {
   const { node } = runner.world
   const points: Point[] = []
-  for (const stage of [...LIFE_NAMES, 'start'] as const) {
+  for (const stage of stages) {
     let counted: Record<Operation, number>
     if (stage === 'start') {
       await withOpenJobs(runner, async () => {

@@ -17,6 +17,8 @@ export interface ChaosRun {
   readonly signal: AbortSignal
   /** An empty directory of its own, without links in its path. */
   readonly directory: string
+  /** No more points than these; the first is tried also when the deadline has come. */
+  readonly most?: number
   /** Only this point, as a violation names it. */
   readonly point?: string | undefined
   /** Says how it goes. */
@@ -46,8 +48,10 @@ export interface ChaosResult {
   readonly tallies: Readonly<Record<string, number>>
 }
 
-export function isOver({ deadlineMs, signal }: ChaosRun): boolean {
-  return signal.aborted || Date.now() >= deadlineMs
+/** @param done points that were tried */
+export function isOver({ deadlineMs, signal, most }: ChaosRun, done: number): boolean {
+  if (signal.aborted || done >= (most ?? Number.POSITIVE_INFINITY)) return true
+  return done > 0 && Date.now() >= deadlineMs
 }
 
 export function noCounts(): ChaosCounts {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { startJobFilesServer } from '../../helpers/job-files-server.js'
 import { createRandom, type Random } from '../../peers/random.js'
 import { createChaosNode, type ServerProgram } from '../chaos-node.js'
-import { compileFaults, createFaultLayer, type Operation } from '../faults/faults.js'
+import { compileFaults, createFaultLayer, missingCompiler, type Operation } from '../faults/faults.js'
 import { type DiskModel, losePower, readDurable } from '../faults/rebuild.js'
 import { judgeEnding, judgeLife } from '../judge.js'
 import { LIFE_NAMES, type Life, live, newLife, runsOf, takeAway, type World } from '../lives.js'
@@ -30,12 +30,16 @@ const CALLS = 420
 export const powerKind: ChaosKind = {
   name: 'power',
   about: 'the power is lost at some call: what was not synced is gone, there in part, or there',
-  missing: () => undefined,
+  missing: missingCompiler,
   run: (options) => runPower(options, magnetarProgram),
 }
 
 /** Each trial has a node of its own, and its own seed: seed and serial number. */
-export async function runPower(options: ChaosRun, program: ServerProgram): Promise<ChaosResult> {
+export async function runPower(
+  options: ChaosRun,
+  program: ServerProgram,
+  names: readonly LifeName[] = LIFE_NAMES,
+): Promise<ChaosResult> {
   const counts = noCounts()
   const violations: Violation[] = []
   const tallies: Record<string, number> = {}
@@ -43,7 +47,11 @@ export async function runPower(options: ChaosRun, program: ServerProgram): Promi
   if (compiled.missing !== undefined) return { counts, violations, tallies: { skipped: 1 } }
   const galaxy = await startJobFilesServer()
   const only = options.point === undefined ? undefined : Number(options.point)
-  for (let serial = only ?? 0; !isOver(options) && (only === undefined || serial === only); serial++) {
+  for (
+    let serial = only ?? 0;
+    !isOver(options, serial - (only ?? 0)) && (only === undefined || serial === only);
+    serial++
+  ) {
     const beside = path.join(options.directory, `trial-${serial}`)
     const directory = path.join(beside, 'node')
     mkdirSync(directory, { recursive: true })
@@ -74,7 +82,7 @@ export async function runPower(options: ChaosRun, program: ServerProgram): Promi
         scope: 'all',
         power: true,
       })
-      for (const name of LIFE_NAMES) lives.push(newLife(world, name, `${name}-${serial}`))
+      for (const name of names) lives.push(newLife(world, name, `${name}-${serial}`))
       await liveAll(world, lives, random)
       if (losses === 0) {
         // Not met: after all is over, then.
@@ -100,7 +108,10 @@ export async function runPower(options: ChaosRun, program: ServerProgram): Promi
     counts.jobs += lives.length
     counts.restarts += node.starts - 1
     tally(tallies, `losses of power, ${model}`)
-    for (const { end } of lives) if (end) tally(tallies, `jobs ${end.status}`)
+    for (const { end, id } of lives) {
+      if (end) tally(tallies, `jobs ${end.status}`)
+      if (runsOf(world, id) > 1) tally(tallies, 'jobs begun again after the power was lost')
+    }
   }
   await galaxy.close()
   return { counts, violations, tallies }
@@ -124,7 +135,9 @@ async function judge(world: World, lives: readonly Life[]): Promise<string[]> {
     const { end } = life
     if (end) {
       const now = await life.client.status(life.id)
-      if (now.status !== end.status || now.returncode !== end.returncode)
+      // The return code of a cancelled job comes when it has stopped.
+      const code = end.status === 'cancelled' ? now.returncode : end.returncode
+      if (now.status !== end.status || now.returncode !== code)
         life.violations.push(`was ${end.status} ${end.returncode}, is ${now.status} ${now.returncode}`)
       if (end.status === 'lost' && runsOf(world, life.id) === 0) life.violations.push('lost, and never ran')
     }
