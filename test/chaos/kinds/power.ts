@@ -7,7 +7,16 @@ import { createChaosNode, type ServerProgram } from '../chaos-node.js'
 import { compileFaults, createFaultLayer, missingCompiler, type Operation } from '../faults/faults.js'
 import { type DiskModel, losePower, readDurable } from '../faults/rebuild.js'
 import { judgeEnding, judgeLife } from '../judge.js'
-import { LIFE_NAMES, type Life, live, newLife, runsOf, takeAway, type World } from '../lives.js'
+import {
+  LIFE_NAMES,
+  type Life,
+  type LifeName,
+  live,
+  newLife,
+  runsOf,
+  takeAway,
+  type World,
+} from '../lives.js'
 import { magnetarProgram, QUICK_RETRIES } from '../programs.js'
 import { tally } from './faults.js'
 import { type ChaosKind, type ChaosResult, type ChaosRun, isOver, noCounts, type Violation } from './kind.js'
@@ -139,7 +148,9 @@ async function judge(world: World, lives: readonly Life[]): Promise<string[]> {
       const code = end.status === 'cancelled' ? now.returncode : end.returncode
       if (now.status !== end.status || now.returncode !== code)
         life.violations.push(`was ${end.status} ${end.returncode}, is ${now.status} ${now.returncode}`)
-      if (end.status === 'lost' && runsOf(world, life.id) === 0) life.violations.push('lost, and never ran')
+      // Its script may have been cut off before its first line.
+      if (end.status === 'lost' && String(end.stderr).includes('directory is gone'))
+        life.violations.push(`lost: ${end.stderr}`)
     }
     await takeAway(life)
     found.push(
