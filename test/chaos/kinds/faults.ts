@@ -111,6 +111,7 @@ export async function runFaults(
       options.point === undefined
         ? shuffled(points, options.seed)
         : points.filter((each) => pointName(each) === options.point)
+    if (wanted.length === 0) throw new Error(`there is no point ${options.point}`)
     options.note(`${points.length} points`)
     let before = jobFiles(directory)
     let last = 'none'
