@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { mayPass, messageOf } from '../lib/errors.js'
 import { backoffMs, pause } from '../lib/timing.js'
 import { SchedulerDown } from '../schedulers/scheduler.js'
 import { STARTED_FILE } from '../schedulers/started-file.js'
@@ -31,6 +32,24 @@ import { forgetStrayNotes } from './transfer-notes.js'
 export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
   // Not those that are submitted from now on.
   const earlier = [...context.jobs.values()].sort((a, b) => a.sequence - b.sequence)
+  const delivering = new Set<Job>()
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await takeUp(context, earlier, delivering)
+    } catch (error) {
+      if (!mayPass(error) || context.signal.aborted) throw error
+      if (attempt === 0) context.log.error(`cannot take up earlier jobs, trying again: ${messageOf(error)}`)
+      await pause(backoffMs(attempt, 500, 30_000), context.signal)
+    }
+  }
+}
+
+/** @param delivering jobs whose deliveries an earlier attempt has begun */
+async function takeUp(
+  context: ManagerContext,
+  earlier: readonly Job[],
+  delivering: Set<Job>,
+): Promise<OpenWork> {
   for (const jobId of await context.events.listEnded()) {
     if (context.jobs.has(jobId)) await noteEnded(context, jobId)
     else if (!(await disk.exists(directoryOf(context, jobId).path))) await context.events.forget(jobId)
@@ -46,7 +65,11 @@ export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
   }
   const toDeliver = open.filter((job) => job.end !== undefined && !job.stopping)
   // That needs no scheduler.
-  for (const job of toDeliver) context.deliver(job)
+  for (const job of toDeliver) {
+    if (delivering.has(job)) continue
+    delivering.add(job)
+    context.deliver(job)
+  }
   const ran = open.filter((job) => job.end === undefined || job.stopping)
   // Before the scheduler is asked: what begins meanwhile it has.
   const begun = new Set<Job>()
