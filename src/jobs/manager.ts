@@ -65,8 +65,10 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     for (const kind of INDEX_KINDS)
       await makeDirectories(indexDirectory(parts.persistenceDirectory, config.name, kind))
   }
+  // Scripts of an earlier server's jobs may end at any moment; what comes before there are jobs is found by recover().
+  let isOpen = false
   const events = await watchScriptEvents(config.stagingDirectory, log, (event, jobId) => {
-    if (!context.jobs.has(jobId)) return
+    if (!isOpen || !context.jobs.has(jobId)) return
     if (event === 'started') void noteStarted(context, jobId)
     else void noteEnded(context, jobId)
   })
@@ -109,6 +111,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       for (const listener of listeners) listener(change)
     },
   }
+  isOpen = true
   const launches = createLaunchQueue(context)
   const staging = createStagingWork(context, launches)
   const stopListening = scheduler.onChange((externalId) => void reportOf(context, externalId))
