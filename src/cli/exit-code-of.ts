@@ -1,4 +1,5 @@
-import { type ErrorCode, MagnetarError } from '../lib/errors.js'
+import type { ErrorCode } from '../lib/error-table.js'
+import { MagnetarError } from '../lib/errors.js'
 import { EXIT } from './exit-codes.js'
 
 const CODES: Partial<Record<ErrorCode, number>> = {

@@ -1,4 +1,5 @@
-import { ERRORS, MagnetarError, messageOf } from '../lib/errors.js'
+import { ERRORS } from '../lib/error-table.js'
+import { MagnetarError, messageOf } from '../lib/errors.js'
 
 /** Tells a person what went wrong and what to do; no stack trace for what they can fix themselves. */
 export function printError(error: unknown): void {

@@ -2,7 +2,8 @@ import { accessSync, constants } from 'node:fs'
 import { userInfo } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ERRORS, MagnetarError } from '../lib/errors.js'
+import { ERRORS } from '../lib/error-table.js'
+import { MagnetarError } from '../lib/errors.js'
 import {
   type ClassicOptions,
   type ClassicPlace,

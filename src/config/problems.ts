@@ -1,4 +1,5 @@
-import { type ErrorCode, MagnetarError } from '../lib/errors.js'
+import type { ErrorCode } from '../lib/error-table.js'
+import { MagnetarError } from '../lib/errors.js'
 
 /** Where something was written. `file` may also be "environment variable X" or "--port". */
 export interface Place {

@@ -1,4 +1,4 @@
-import { ERRORS } from '../lib/errors.js'
+import { ERRORS } from '../lib/error-table.js'
 import { FEATURES } from './features.js'
 import type { Option } from './option.js'
 import { OPTION_GROUPS } from './options/index.js'

@@ -1,7 +1,8 @@
 import http from 'node:http'
 import { dirname } from 'node:path'
 import type { Expired } from '../jobs/expire.js'
-import { ERRORS, type ErrorCode, errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
+import { ERRORS, type ErrorCode } from '../lib/error-table.js'
+import { errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
 import { notPermitted } from '../lib/not-permitted.js'
 import { type ControlPlace, shortName } from './socket-path.js'
 import type {

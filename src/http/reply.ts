@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { ERRORS, type ErrorCode, type MagnetarError } from '../lib/errors.js'
+import { ERRORS, type ErrorCode } from '../lib/error-table.js'
+import type { MagnetarError } from '../lib/errors.js'
 import { endResponse } from './linger.js'
 import type { Exchange, Reply } from './types.js'
 

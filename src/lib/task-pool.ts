@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import { ERRORS, type ErrorCode, MagnetarError } from './errors.js'
+import { ERRORS, type ErrorCode } from './error-table.js'
+import { MagnetarError } from './errors.js'
 
 /**
  * Runs synchronous functions in worker threads. What a job needs of the disk is some two hundred system calls; each of them as

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { statusOf } from '../../src/http/reply.js'
-import { ERRORS } from '../../src/lib/errors.js'
+import { ERRORS } from '../../src/lib/error-table.js'
 import { startServer } from './fake-node.js'
 import { codeOf, exchangeBytes, parseReplies, send } from './wire-client.js'
 

@@ -1,4 +1,5 @@
-import { ERRORS, MagnetarError, messageOf } from '../../lib/errors.js'
+import { ERRORS } from '../../lib/error-table.js'
+import { MagnetarError, messageOf } from '../../lib/errors.js'
 import { ApplyError } from '../../setup/apply/apply-error.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'

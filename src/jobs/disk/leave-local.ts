@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { replaceOwnFile } from '../../lib/own-file.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { findScriptProcess, identify } from '../../schedulers/process-table.js'
 import { type ProcessIdentity, parseStarted, STARTED_FILE } from '../../schedulers/started-file.js'
@@ -26,19 +27,19 @@ export function leaveLocalJob(
 ): boolean {
   const process = begunProcess(directory, script)
   if (process === 'none') {
-    if (hasQueue) fs.writeFileSync(path.join(directory, 'command_line'), quoteForShell(script))
+    if (hasQueue) replaceOwnFile(directory, 'command_line', quoteForShell(script))
     return false
   }
   const wait = path.join(directory, WAIT)
   const commandLine = `exec /bin/sh ${quoteForShell(wait)}`
-  fs.writeFileSync(wait, waitScript(template, directory, process))
-  fs.writeFileSync(path.join(directory, LEFT), commandLine)
+  replaceOwnFile(directory, WAIT, waitScript(template, directory, process))
+  replaceOwnFile(directory, LEFT, commandLine)
   if (!hasQueue) return true
   for (const name of STREAMS) {
     const kept = path.join(directory, `.magnetar-${name}`)
     if (!fs.existsSync(kept)) renameIfThere(path.join(directory, 'metadata', name), kept)
   }
-  fs.writeFileSync(path.join(directory, 'command_line'), commandLine)
+  replaceOwnFile(directory, 'command_line', commandLine)
   return true
 }
 

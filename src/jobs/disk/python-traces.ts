@@ -47,7 +47,7 @@ export function readPythonTraces(directory: string): PythonTraces {
     mayHaveBegun: has('metadata/job_stdout'),
     exists: has('.'),
     tool: toolOf(directory),
-    submittedAtMs: fs.statSync(path.join(directory, 'launch_config'), { throwIfNoEntry: false })?.mtimeMs,
+    submittedAtMs: fs.lstatSync(path.join(directory, 'launch_config'), { throwIfNoEntry: false })?.mtimeMs,
     externalId: readText(directory, 'external_id'),
     finalStatus: readText(directory, 'final_status'),
     hasReturnCode: has('return_code'),

@@ -1,5 +1,6 @@
 import path from 'node:path'
-import { type ErrorCode, MagnetarError } from '../../lib/errors.js'
+import type { ErrorCode } from '../../lib/error-table.js'
+import { MagnetarError } from '../../lib/errors.js'
 import type { Change } from '../types.js'
 import { isDenied, isFull, reasonOf } from './apply-reason.js'
 
