@@ -7,6 +7,8 @@ const CODES: Partial<Record<ErrorCode, number>> = {
   ANSWERS_MISSING: EXIT.usage,
   NOT_PERMITTED: EXIT.notPermitted,
   VERIFY_FAILED: EXIT.verification,
+  ADOPT_REFUSED: EXIT.drift,
+  ADOPT_FAILED: EXIT.verification,
   CONFIG_INVALID: EXIT.config,
   CONFIG_UNREADABLE: EXIT.config,
 }

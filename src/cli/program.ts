@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { addAdoptCommand } from './adopt.js'
 import { addAuditCommand } from './audit.js'
 import { addCheckCommand } from './check.js'
 import { addCompletionCommand } from './completion.js'
@@ -66,6 +67,7 @@ export function createProgram(serve: (options: ServeArguments) => Promise<number
     .addHelpText('before', EXAMPLES)
     .exitOverride()
   addSetupCommand(program, finish)
+  addAdoptCommand(program, finish)
   addServeCommand(program, serve, finish)
   addConfigCommand(program, finish)
   addDepsCommand(program, finish)

@@ -239,6 +239,19 @@ export const ERRORS = {
     meaning: 'The node is set up, but a job sent through it did not end well.',
     fix: 'The message says at which stage; correct that and run setup again.',
   },
+  ADOPT_NOT_FOUND: {
+    meaning: 'There is no Python Pulsar in the directory that adopt was given, or no service that runs it.',
+    fix: 'The message says what was looked for; name another directory, or the service with --service.',
+  },
+  ADOPT_REFUSED: {
+    meaning:
+      'The Python Pulsar cannot be taken over, or the site would lose something by it. Nothing was changed.',
+    fix: 'The message names all of it.',
+  },
+  ADOPT_FAILED: {
+    meaning: 'The service was given another program, which did not work. The message says what runs now.',
+    fix: 'Correct what the last lines of the log say, then run the same command again.',
+  },
   NODE_NOT_FOUND: {
     meaning: 'There is no node that setup made at this prefix.',
     fix: 'Name the right one with --prefix or --instance.',

@@ -60,7 +60,8 @@ export function readInclude(
   return undefined
 }
 
-function includePatterns(text: string): string[] {
+/** The patterns of `[include] files`, as they stand there. */
+export function includePatterns(text: string): string[] {
   let section = ''
   let inFiles = false
   const words: string[] = []

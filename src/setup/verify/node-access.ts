@@ -58,7 +58,7 @@ export function localUrl({ host, port, sslPem }: NodeConfig['server']): string {
   return `${sslPem === undefined ? 'http' : 'https'}://${name}:${port}/`
 }
 
-async function readCertificate(file: string, signal: AbortSignal): Promise<string> {
+export async function readCertificate(file: string, signal: AbortSignal): Promise<string> {
   try {
     const pem = await readFile(file, { encoding: 'utf8', signal })
     // The file holds the key as well, which is of no use here.

@@ -1,0 +1,131 @@
+import type { FoundPulsar, PreparedAdoption } from '../../setup/adopt/adoption.js'
+import type { AdoptionStage } from '../../setup/adopt/carry-out.js'
+import { describeService } from '../../setup/adopt/find-service.js'
+import { describeJobs } from '../../setup/adopt/jobs-under-way.js'
+import { nameChange } from '../../setup/apply/apply-error.js'
+import type { Change, Plan } from '../../setup/types.js'
+import { localUrl } from '../../setup/verify/node-access.js'
+import { SIGNS } from '../palette.js'
+import type { Output } from '../setup/output.js'
+import { showDiff } from '../setup/show-plan.js'
+
+/** What is there, before anything is said of changes. */
+export function showFound(found: FoundPulsar, jobs: string | undefined, output: Output): void {
+  const { installation, version, service, config, status, runsMagnetar } = found
+  const { definition, pulsar } = service
+  const runs = runsMagnetar
+    ? 'runs Magnetar'
+    : status === 'running'
+      ? 'runs the Python Pulsar'
+      : `does not run (${status})`
+  const managers = config.managers.map(({ name, type }) => `${name} (${type})`).join(', ')
+  output.say(`Python Pulsar${version ? ` ${version}` : ''} in ${installation.directory}`)
+  const rows = [
+    ['service', `${describeService(definition)}, ${definition.file}: ${runs}`],
+    ['user', definition.user ?? 'root: every job runs as root'],
+    ['configuration', pulsar.configDirectory],
+    ['address', localUrl(config.server)],
+    ['managers', managers],
+    ...(jobs === undefined ? [] : [['jobs', jobs]]),
+  ]
+  for (const [name = '', text] of rows) output.say(`  ${name.padEnd(14)} ${text}`, ' '.repeat(17))
+}
+
+/** What would be done. `whole`: with every line of every file that is made. */
+export function showAdoptionPlan(prepared: PreparedAdoption, whole: boolean, output: Output): void {
+  const { program, forward, prefix, service, edit, demands, config, runsMagnetar } = prepared
+  const { name } = service.definition
+  const { install } = program
+  output.event('plan', {
+    service: service.definition.name,
+    file: edit.edit.path,
+    command: edit.command,
+    release: program.release,
+    prefix,
+    changes: [...install.changes, ...forward].map(nameChange),
+    ...demands,
+  })
+  output.say('\nPlan:')
+  if (install.changes.length > 0) {
+    output.say(
+      `  put Magnetar ${program.release} beside it, in ${prefix} (${install.changes.length} changes)`,
+      '    ',
+    )
+    if (whole) showDiff(planOf(install.changes), output)
+  }
+  if (forward.length > 0) {
+    output.say(`  give ${name} the command of Magnetar:`)
+    showDiff(planOf(forward), output)
+  }
+  const before = runsMagnetar ? 'Magnetar' : 'the Python Pulsar'
+  output.say(
+    `  stop ${before}, start ${name}, and see that it answers at ${localUrl(config.server)} with its token; if not, the Python Pulsar runs again`,
+    '    ',
+  )
+  for (const note of [...install.notes, ...demands.notes]) output.say(`${output.palette.dim('·')} ${note}`)
+}
+
+/** The change of the service's file alone. */
+export function showReturnPlan(changes: readonly Change[], name: string, output: Output): void {
+  output.event('plan', { service: name, changes: changes.map(nameChange) })
+  output.say('\nPlan:')
+  if (changes.length > 0) {
+    output.say(`  give ${name} its command back:`)
+    showDiff(planOf(changes), output)
+  }
+  output.say(
+    `  stop Magnetar, start ${name}, and see that the Python Pulsar answers; if not, Magnetar runs again`,
+    '    ',
+  )
+}
+
+function planOf(changes: readonly Change[]): Plan {
+  return {
+    changes,
+    conflicts: [],
+    notes: [],
+    manifest: { version: 1, answers: {}, files: {}, madeUser: false },
+  }
+}
+
+const DONE: Readonly<Record<AdoptionStage, string>> = {
+  install: 'the program is in its place',
+  stop: 'stopped; jobs go on',
+  change: 'the command of the service is changed',
+  start: 'started',
+  verify: 'it answers, with its token',
+  'go back': 'the server before runs again',
+}
+
+/** Tells each stage when the next begins, with the time it took. */
+export function createStageLines(output: Output): {
+  begin(stage: AdoptionStage): void
+  end(succeeded: boolean): void
+} {
+  const { green, red, dim } = output.palette
+  let current: { readonly stage: AdoptionStage; readonly startedMs: number } | undefined
+  const end = (succeeded: boolean): void => {
+    if (!current) return
+    const { stage, startedMs } = current
+    current = undefined
+    const time = dim(`${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
+    output.say(
+      succeeded ? `${green(SIGNS.done)} ${DONE[stage]}  ${time}` : `${red(SIGNS.failed)} ${stage}  ${time}`,
+    )
+  }
+  return {
+    end,
+    begin(stage) {
+      end(stage !== 'go back')
+      output.event('stage', { stage })
+      current = { stage, startedMs: performance.now() }
+    },
+  }
+}
+
+/** "3 under way (3 queued or running): they go on" */
+export function jobsRow({ jobs, runsMagnetar }: PreparedAdoption): string | undefined {
+  if (runsMagnetar) return undefined
+  const under = jobs.fetchingInputs + jobs.queuedOrRunning + jobs.deliveringOutputs
+  return `${describeJobs(jobs)}${under === 0 ? '' : under === 1 ? ': it goes on' : ': they go on'}`
+}

@@ -1,0 +1,166 @@
+import { resolve } from 'node:path'
+import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { quoteForShell } from '../../lib/shell.js'
+import {
+  type AdoptionRequest,
+  findPulsar,
+  prepareAdoption,
+  refuseDemands,
+} from '../../setup/adopt/adoption.js'
+import { adopt, type CarryOutOptions, giveBack } from '../../setup/adopt/carry-out.js'
+import { planBack } from '../../setup/adopt/service-edit.js'
+import { gatherFacts } from '../../setup/facts.js'
+import { lockNode } from '../../setup/lock.js'
+import { readPackageManifest } from '../../setup/release/closure.js'
+import type { AdoptCommandLine } from '../adopt.js'
+import { confirm } from '../confirm.js'
+import { exitCodeOf } from '../exit-code-of.js'
+import { EXIT } from '../exit-codes.js'
+import { programName } from '../own-command.js'
+import { packageRoot } from '../package.js'
+import { SIGNS } from '../palette.js'
+import { printError } from '../print.js'
+import { watchInterrupts } from '../setup/interrupts.js'
+import { createOutput, type Output } from '../setup/output.js'
+import { createStageLines, jobsRow, showAdoptionPlan, showFound, showReturnPlan } from './report.js'
+
+/** `magnetar adopt`: resolves with the exit code. */
+export async function runAdoptCommand(line: AdoptCommandLine): Promise<number> {
+  const output = createOutput({ json: line.json, quiet: false, verbose: false })
+  const interrupts = watchInterrupts((text) => output.warn(text))
+  const { signal } = interrupts
+  let unlock: (() => Promise<void>) | undefined
+  try {
+    const root = packageRoot()
+    const { version } = await readPackageManifest(root)
+    const request: AdoptionRequest = {
+      directory: resolve(line.directory),
+      prefix: line.prefix === undefined ? undefined : resolve(line.prefix),
+      service: line.service,
+      runtime: {
+        node: line.node ?? 'download',
+        tarball: line.runtimeTarball,
+        keep: line.node === undefined && line.runtimeTarball === undefined,
+      },
+      facts: await gatherFacts(signal),
+      source: { root, version },
+      signal,
+      lock: async (prefix) => {
+        unlock = await lockNode(prefix, signal)
+      },
+    }
+    return await (line.undo ? runUndo : runAdopt)(line, request, output)
+  } catch (error) {
+    return report(error, signal, output)
+  } finally {
+    await unlock?.()
+    interrupts.dispose()
+  }
+}
+
+async function runAdopt(line: AdoptCommandLine, request: AdoptionRequest, output: Output): Promise<number> {
+  const { signal } = request
+  const prepared = await prepareAdoption(request)
+  const { service, prefix, program, isDone } = prepared
+  const { name } = service.definition
+  showFound(prepared, jobsRow(prepared), output)
+  if (isDone) {
+    output.say(`${output.palette.green(SIGNS.done)} Nothing to do: ${name} runs Magnetar ${program.release}.`)
+    output.event('result', { result: 'nothing to do', prefix, service: name })
+    return EXIT.ok
+  }
+  showAdoptionPlan(prepared, line.diff, output)
+  refuseDemands(prepared.demands, line.force)
+  for (const loss of prepared.demands.losses) output.warn(`! accepted with --force: ${loss}`)
+  if (line.plan || line.diff) return EXIT.ok
+  const refused = await ask(line, signal, output)
+  if (refused !== undefined) return refused
+  const done = await inStages(output, signal, (options) => adopt(prepared, options))
+  if (!done) {
+    output.warn('Interrupted; the service was not touched. The same command goes on from what is there.')
+    output.event('result', { result: 'interrupted' })
+    return EXIT.interrupted
+  }
+  const { directory } = prepared.installation
+  output.say(`${name} runs Magnetar ${program.release}, on the same configuration.`)
+  output.say(`  look at it:  ${prefix}/bin/magnetar status --config ${service.pulsar.configDirectory}`)
+  output.say(`  back:        ${await backCommand(line, directory)}`)
+  output.event('result', { result: 'adopted', prefix, service: name, release: program.release })
+  return EXIT.ok
+}
+
+async function runUndo(line: AdoptCommandLine, request: AdoptionRequest, output: Output): Promise<number> {
+  const { signal } = request
+  const found = await findPulsar(request)
+  const { record, service, prefix, status } = found
+  const { name } = service.definition
+  showFound(found, undefined, output)
+  if (record === undefined || record.state === 'returned') {
+    if (found.runsMagnetar)
+      throw new MagnetarError('ADOPT_NOT_FOUND', `${prefix} does not say what ${name} ran before Magnetar`, {
+        fix: 'Where adopt was called with --prefix, --undo needs the same.',
+      })
+    output.say(
+      `${output.palette.green(SIGNS.done)} Nothing to do: ${name} was not taken over, or was given back.`,
+    )
+    output.event('result', { result: 'nothing to do', prefix, service: name, status })
+    return EXIT.ok
+  }
+  showReturnPlan(await planBack(record, signal), name, output)
+  if (line.plan || line.diff) return EXIT.ok
+  const refused = await ask(line, signal, output)
+  if (refused !== undefined) return refused
+  await inStages(output, signal, (options) => giveBack(found, record, options))
+  output.say(
+    `${name} runs the Python Pulsar again. Nothing uses ${prefix} any more: rm -r ${quoteForShell(prefix)}`,
+  )
+  output.event('result', { result: 'given back', prefix, service: name })
+  return EXIT.ok
+}
+
+/** What ends the command, if it is not wanted. */
+async function ask(line: AdoptCommandLine, signal: AbortSignal, output: Output): Promise<number | undefined> {
+  if (line.yes) return undefined
+  const answer = await confirm('Go on? [y/N] ', signal, output)
+  return answer === 'yes' ? undefined : answer === 'no' ? EXIT.failed : EXIT.usage
+}
+
+async function inStages<T>(
+  output: Output,
+  signal: AbortSignal,
+  work: (options: CarryOutOptions) => Promise<T>,
+): Promise<T> {
+  const stages = createStageLines(output)
+  try {
+    const result = await work({ signal, onStage: stages.begin })
+    stages.end(true)
+    return result
+  } catch (error) {
+    // The last stage of a failure is the way back.
+    stages.end(!/did not work either/.test(messageOf(error)))
+    throw error
+  }
+}
+
+async function backCommand({ service, prefix }: AdoptCommandLine, directory: string): Promise<string> {
+  const words = [await programName(process.env), 'adopt', quoteForShell(directory), '--undo']
+  if (service !== undefined) words.push('--service', quoteForShell(service))
+  if (prefix !== undefined) words.push('--prefix', quoteForShell(resolve(prefix)))
+  return words.join(' ')
+}
+
+function report(error: unknown, signal: AbortSignal, output: Output): number {
+  const isTold = error instanceof MagnetarError
+  if (signal.aborted && !isTold) {
+    output.warn('Interrupted; the service was not touched.')
+    output.event('result', { result: 'interrupted' })
+    return EXIT.interrupted
+  }
+  printError(error)
+  output.event('result', {
+    result: 'failed',
+    code: isTold ? error.code : 'INTERNAL',
+    message: messageOf(error),
+  })
+  return signal.aborted ? EXIT.interrupted : exitCodeOf(error)
+}

@@ -1,0 +1,169 @@
+import { dirname } from 'node:path'
+import type { NodeConfig } from '../../config/types.js'
+import { MagnetarError } from '../../lib/errors.js'
+import { nodePaths } from '../paths.js'
+import type { InstallContext, RuntimeWish } from '../release/install.js'
+import type { ServiceStatus } from '../services/service-control.js'
+import type { Change, Facts, SetupContext } from '../types.js'
+import {
+  type Demands,
+  demandsOfConfig,
+  demandsOfPort,
+  demandsOfUser,
+  loadServiceConfig,
+  mayWrite,
+} from './demands.js'
+import { findPulsarService, type PulsarService } from './find-service.js'
+import { countJobs, type JobsUnderWay } from './jobs-under-way.js'
+import { type ProgramPlan, planProgram } from './plan-program.js'
+import {
+  adoptedPrefix,
+  findPythonInstallation,
+  type PythonInstallation,
+  pulsarVersion,
+} from './python-installation.js'
+import { type AdoptionRecord, readRecord } from './record.js'
+import { type Edit, planEdit, planForward } from './service-edit.js'
+import { handleService, isOfPrefix, type ServiceHandle } from './service-handle.js'
+import { readSupervisorPrograms } from './supervisor-definitions.js'
+import { readSystemdServices } from './systemd-definitions.js'
+
+export interface AdoptionRequest {
+  /** Of the Python Pulsar: the whole of it, or only its configuration. */
+  readonly directory: string
+  /** Where Magnetar goes; undefined: `magnetar` in the directory. */
+  readonly prefix: string | undefined
+  readonly service: string | undefined
+  readonly runtime: RuntimeWish
+  readonly facts: Facts
+  readonly source: SetupContext['source']
+  readonly signal: AbortSignal
+  /** Called with the prefix before anything is planned that may be carried out. */
+  readonly lock?: (prefix: string) => Promise<void>
+  /** For tests: where units are, the strongest first. */
+  readonly unitDirectories?: readonly string[]
+}
+
+/** A Python Pulsar that was found, and what runs it. */
+export interface FoundPulsar {
+  readonly installation: PythonInstallation
+  /** Of pulsar-app, where it can be told. */
+  readonly version: string | undefined
+  readonly service: PulsarService
+  readonly handle: ServiceHandle
+  readonly prefix: string
+  readonly record: AdoptionRecord | undefined
+  readonly config: NodeConfig
+  readonly status: ServiceStatus
+  /** Whether it is Magnetar that the service runs at this moment. */
+  readonly runsMagnetar: boolean
+}
+
+export interface PreparedAdoption extends FoundPulsar {
+  readonly jobs: JobsUnderWay
+  readonly edit: Edit
+  /** Of the service's file. */
+  readonly forward: readonly Change[]
+  readonly program: ProgramPlan
+  readonly demands: Demands
+  /** All is as it would be. */
+  readonly isDone: boolean
+}
+
+/**
+ * Finds the Pulsar of a directory and the service that runs it. The disk is only read.
+ * @throws MagnetarError ADOPT_NOT_FOUND; the configuration's own errors; SERVICE_FAILED when the service manager does not answer
+ */
+export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar> {
+  const { facts, signal } = request
+  const installation = await findPythonInstallation(request.directory)
+  const prefix = request.prefix ?? adoptedPrefix(installation)
+  await request.lock?.(prefix)
+  const record = await readRecord(prefix)
+  const definitions = [
+    ...(facts.supervisor ? await readSupervisorPrograms(facts.supervisor, signal) : []),
+    ...(facts.systemd ? await readSystemdServices(signal, request.unitDirectories) : []),
+  ]
+  const service = await findPulsarService(installation, definitions, request.service ?? liveName(record))
+  const { kind, name } = service.definition
+  const handle = handleService({ kind, name }, facts)
+  const config = await loadServiceConfig(service, signal)
+  const [status, pid, version] = await Promise.all([
+    handle.control.status(signal),
+    handle.pid(signal),
+    versionOf(installation, service),
+  ])
+  const runsMagnetar = pid !== undefined && (await isOfPrefix(pid, prefix))
+  return { installation, version, service, handle, prefix, record, config, status, runsMagnetar }
+}
+
+function liveName(record: AdoptionRecord | undefined): string | undefined {
+  return record === undefined || record.state === 'returned' ? undefined : record.service.name
+}
+
+/** A virtualenv elsewhere is known by the command. */
+async function versionOf(
+  { version }: PythonInstallation,
+  { pulsar }: PulsarService,
+): Promise<string | undefined> {
+  return version ?? (await pulsarVersion(dirname(dirname(pulsar.program))))
+}
+
+/**
+ * Looks at everything before anything is changed.
+ * @throws as findPulsar; RUNTIME_UNAVAILABLE, RELEASE_UNKNOWN
+ */
+export async function prepareAdoption(request: AdoptionRequest): Promise<PreparedAdoption> {
+  const { facts, signal, source, runtime } = request
+  const found = await findPulsar(request)
+  const { service, prefix, config, record, status, runsMagnetar } = found
+  const install: InstallContext = {
+    paths: nodePaths(prefix, undefined),
+    owner: facts.account.isRoot ? { user: 'root', group: 'root' } : undefined,
+    runtime,
+    source,
+    node: facts.node,
+    signal,
+  }
+  const edit = await planEdit(service, prefix, record, request.unitDirectories?.[0], signal)
+  const [program, forward, jobs, user, port, writable] = await Promise.all([
+    planProgram(install),
+    planForward(edit, signal),
+    countJobs(config),
+    demandsOfUser(service, config, prefix, signal),
+    demandsOfPort(service, config, status === 'running' && !runsMagnetar, signal),
+    mayWrite(edit.edit.path),
+  ])
+  if (!writable)
+    throw new MagnetarError(
+      'NOT_PERMITTED',
+      `this user may not change ${edit.edit.path}, the file of the service`,
+      {
+        fix: 'Run the command as root.',
+      },
+    )
+  const { definition, pulsar } = service
+  const all = [demandsOfConfig(config, facts), user, port]
+  const demands: Demands = {
+    obstacles: [...definition.obstacles, ...pulsar.obstacles, ...all.flatMap(({ obstacles }) => obstacles)],
+    losses: all.flatMap(({ losses }) => losses),
+    notes: [...definition.notes, ...pulsar.notes, ...all.flatMap(({ notes }) => notes)],
+  }
+  const isDone =
+    record?.state === 'adopted' &&
+    runsMagnetar &&
+    forward.length === 0 &&
+    program.install.changes.length === 0
+  return { ...found, jobs, edit, forward, program, demands, isDone }
+}
+
+/** @throws MagnetarError ADOPT_REFUSED with all that speaks against it; with `force` only what cannot work at all */
+export function refuseDemands({ obstacles, losses }: Demands, force: boolean): void {
+  if (obstacles.length === 0 && (force || losses.length === 0)) return
+  const lines = [...obstacles, ...(force ? [] : losses)].map((text) => `  ${text}`)
+  const fix =
+    obstacles.length > 0
+      ? 'Correct that and run the command again.'
+      : 'Keep the Python Pulsar until a release has it; or, if the site can do without: --force'
+  throw new MagnetarError('ADOPT_REFUSED', `it cannot be taken over as it is:\n${lines.join('\n')}`, { fix })
+}

@@ -1,0 +1,145 @@
+/** Adoption and return: the program is put beside, the service changes hands, and changes back when that does not work. */
+import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { type ApplyResult, applyPlan } from '../apply/apply.js'
+import type { Change, Plan } from '../types.js'
+import type { FoundPulsar, PreparedAdoption } from './adoption.js'
+import { type AdoptionRecord, recordChange } from './record.js'
+import { planBack, planForward } from './service-edit.js'
+import { type SwitchLimits, type SwitchStage, switchService } from './switch-service.js'
+
+export type AdoptionStage = 'install' | SwitchStage | 'go back'
+
+export interface CarryOutOptions {
+  readonly onStage: (stage: AdoptionStage) => void
+  readonly limits?: SwitchLimits
+  /** Ctrl-C: while the program is put beside, the rest is left; afterwards the service goes back to what it ran. */
+  readonly signal: AbortSignal
+}
+
+/** The way back is not cut off by the signal that made it necessary. */
+const BACK_LIMIT_MS = 180_000
+
+/**
+ * Takes the Pulsar over.
+ * @returns whether it was; false: interrupted while nothing that runs was touched
+ * @throws MagnetarError ADOPT_FAILED once the service is back, or with what is left to be done by hand; ApplyError
+ */
+export async function adopt(prepared: PreparedAdoption, options: CarryOutOptions): Promise<boolean> {
+  const { installation, service, edit, program, prefix, record } = prepared
+  const { kind, name } = service.definition
+  const fresh: AdoptionRecord = {
+    version: 1,
+    state: 'adopting',
+    directory: installation.directory,
+    service: { kind, name },
+    ...edit,
+  }
+  options.onStage('install')
+  const { changes } = program.install
+  const installed = await apply(prefix, [...changes, recordChange(prefix, record, fresh)], options.signal)
+  if (installed.interrupted) return false
+  const change = async (): Promise<void> => {
+    await apply(prefix, await planForward(edit, options.signal), options.signal)
+  }
+  try {
+    await switchService({ ...switchOf(prepared, options), to: 'magnetar', change }, options.signal)
+  } catch (error) {
+    throw await goBack(prepared, fresh, 'python', error, options)
+  }
+  await note(prefix, fresh, 'adopted')
+  return true
+}
+
+/**
+ * Gives the service back to the Python Pulsar.
+ * @throws MagnetarError ADOPT_FAILED when that does not run; then Magnetar does again
+ */
+export async function giveBack(
+  found: FoundPulsar,
+  record: AdoptionRecord,
+  options: CarryOutOptions,
+): Promise<void> {
+  const { prefix } = found
+  const { signal } = options
+  const returning = await note(prefix, record, 'returning')
+  const change = async (): Promise<void> => {
+    await apply(prefix, await planBack(returning, signal), signal)
+  }
+  try {
+    await switchService({ ...switchOf(found, options), to: 'python', change }, signal)
+  } catch (error) {
+    throw await goBack(found, returning, 'magnetar', error, options)
+  }
+  await note(prefix, returning, 'returned')
+}
+
+/** The other server again. Never throws: gives the error that is to be told. */
+async function goBack(
+  found: FoundPulsar,
+  record: AdoptionRecord,
+  to: 'python' | 'magnetar',
+  why: unknown,
+  options: CarryOutOptions,
+): Promise<MagnetarError> {
+  const { prefix } = found
+  const { name } = found.service.definition
+  const said = options.signal.aborted ? 'interrupted' : messageOf(why)
+  const server = to === 'python' ? 'the Python Pulsar' : 'Magnetar'
+  options.onStage('go back')
+  try {
+    const signal = AbortSignal.timeout(BACK_LIMIT_MS)
+    const change = async (): Promise<void> => {
+      const changes = to === 'python' ? await planBack(record, signal) : await planForward(record, signal)
+      await apply(prefix, changes, signal)
+    }
+    await switchService({ ...switchOf(found, options), to, change, onStage: () => {} }, signal)
+    await note(prefix, record, to === 'python' ? 'returned' : 'adopted')
+    const message = `${said}\nTaken back: ${name} runs ${server} again, as before.`
+    const fix = why instanceof MagnetarError ? why.fix : undefined
+    return new MagnetarError('ADOPT_FAILED', message, { cause: why, ...(fix === undefined ? {} : { fix }) })
+  } catch (error) {
+    const message = `${said}\nTaking it back did not work either: ${messageOf(error)}`
+    const { path } = record.edit
+    return new MagnetarError('ADOPT_FAILED', message, {
+      fix: `Nothing is lost: ${prefix}/lib/adopted.json has ${path} as it was. When what is said above is corrected, "magnetar adopt ${record.directory}" goes on, and with --undo back.`,
+      cause: error,
+    })
+  }
+}
+
+function switchOf(
+  { service, handle, prefix, config }: FoundPulsar,
+  { onStage, limits }: CarryOutOptions,
+): Omit<Parameters<typeof switchService>[0], 'to' | 'change'> {
+  const { definition, pulsar } = service
+  return {
+    service: handle,
+    name: definition.name,
+    prefix,
+    config,
+    configDirectory: pulsar.configDirectory,
+    pythonServes: pulsar.serves,
+    onStage,
+    ...(limits ? { limits } : {}),
+  }
+}
+
+async function note(
+  prefix: string,
+  record: AdoptionRecord,
+  state: AdoptionRecord['state'],
+): Promise<AdoptionRecord> {
+  const after = { ...record, state }
+  await apply(prefix, [recordChange(prefix, record, after)], AbortSignal.timeout(BACK_LIMIT_MS))
+  return after
+}
+
+function apply(prefix: string, changes: readonly Change[], signal: AbortSignal): Promise<ApplyResult> {
+  const plan: Plan = {
+    changes,
+    conflicts: [],
+    notes: [],
+    manifest: { version: 1, answers: {}, files: {}, madeUser: false },
+  }
+  return applyPlan(plan, { prefix, manifestFile: undefined, keep: false, signal })
+}

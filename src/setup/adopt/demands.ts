@@ -1,0 +1,148 @@
+/** What has to be so before a Python Pulsar's service is given another command. Everything is only looked at. */
+import { access, constants, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { createNodeClient, NodeUnreachable } from '../../check/node-client.js'
+import { FEATURES } from '../../config/features.js'
+import { loadConfig } from '../../config/load.js'
+import type { NodeConfig } from '../../config/types.js'
+import { lookUpUser, type User } from '../../lib/accounts.js'
+import { messageOf } from '../../lib/errors.js'
+import { runCommand } from '../../lib/exec.js'
+import type { Facts } from '../types.js'
+import { localUrl } from '../verify/node-access.js'
+import type { PulsarService } from './find-service.js'
+
+/** Findings of a look beforehand. */
+export interface Demands {
+  /** Whatever is asked for, it cannot work. */
+  readonly obstacles: readonly string[]
+  /** It would work, but without something that the site has now: only with --force. */
+  readonly losses: readonly string[]
+  readonly notes: readonly string[]
+}
+
+/** What a site may rely on, so that its absence is no detail: jobs would not come, or not run, or come from others. */
+const GRAVE = ['message_queue', 'condor', 'cli', 'coexecution', 'toolbox', 'user_auth']
+const TEST_TIMEOUT_MS = 20_000
+const ASK_TIMEOUT_MS = 10_000
+
+/** The configuration as the service starts with it. @throws MagnetarError CONFIG_INVALID, CONFIG_UNREADABLE, with all that is wrong */
+export function loadServiceConfig(
+  { definition, pulsar }: PulsarService,
+  signal: AbortSignal,
+): Promise<NodeConfig> {
+  const { directory: cwd, env } = definition
+  return loadConfig({ ...pulsar.load, env, cwd, signal })
+}
+
+/** What the configuration asks for and is not served. Pure. */
+export function demandsOfConfig(config: NodeConfig, facts: Pick<Facts, 'slurm'>): Demands {
+  const sentences: Readonly<Record<string, string>> = FEATURES
+  const drmaa = facts.slurm.found ? [] : ['drmaa']
+  const grave = [...GRAVE, ...drmaa].flatMap((name) => sentences[name] ?? [])
+  const isGrave = (text: string): boolean => grave.some((sentence) => text.includes(sentence))
+  const { warnings: texts } = config
+  return { obstacles: [], losses: texts.filter(isGrave), notes: texts.filter((text) => !isGrave(text)) }
+}
+
+/** Whether the service's user can read the configuration, write where jobs are, and reach the program. */
+export async function demandsOfUser(
+  { definition, pulsar }: PulsarService,
+  config: NodeConfig,
+  prefix: string,
+  signal: AbortSignal,
+): Promise<Demands> {
+  const user = definition.user === undefined ? undefined : await lookUpUser(definition.user, signal)
+  if (definition.user !== undefined && user === undefined)
+    return only(`${definition.file} runs it as ${definition.user}, and there is no such user`)
+  const wanted = [
+    ['-r', pulsar.configDirectory],
+    ['-w', await nearest(config.stagingDirectory)],
+    ...(config.persistenceDirectory === null
+      ? []
+      : [['-w', await nearest(config.persistenceDirectory)] as const]),
+    ['-x', await nearest(prefix)],
+  ] as const
+  const obstacles: string[] = []
+  for (const [flag, path] of wanted) {
+    if (await mayUse(user, flag, path, signal)) continue
+    const verb = { '-r': 'read', '-w': 'write to', '-x': 'enter' }[flag]
+    obstacles.push(`the service's user ${user?.name ?? 'root'} may not ${verb} ${path}`)
+  }
+  return { obstacles, losses: [], notes: [] }
+}
+
+/** Whether the server that runs now answers where the configuration says, with its token. */
+export async function demandsOfPort(
+  { pulsar }: PulsarService,
+  config: NodeConfig,
+  runs: boolean,
+  signal: AbortSignal,
+): Promise<Demands> {
+  if (!runs || !pulsar.serves) return { obstacles: [], losses: [], notes: [] }
+  const url = localUrl(config.server)
+  const problem = await askPython(config, signal)
+  if (problem === undefined) return { obstacles: [], losses: [], notes: [] }
+  return only(
+    `the Pulsar that runs now does not answer at ${url}, where this configuration says it listens: ${problem}. Was it changed since its start, or does the server get its address from somewhere else?`,
+  )
+}
+
+/** Asks a Python Pulsar once; undefined: it answers as one. */
+export async function askPython(config: NodeConfig, signal: AbortSignal): Promise<string | undefined> {
+  const url = localUrl(config.server)
+  const client = createNodeClient({
+    url,
+    token: config.privateToken,
+    // Its own certificate, whatever it is: nothing but the token is told, and that to this machine.
+    certificate: undefined,
+    tokenIn: 'query',
+    timeoutMs: ASK_TIMEOUT_MS,
+  })
+  try {
+    const { status } = await client.call('GET', 'healthz', { signal })
+    if (status === 200) return undefined
+    return status === 401 ? 'it refuses the private_token of app.yml' : `it answers ${status}`
+  } catch (error) {
+    if (!(error instanceof NodeUnreachable)) throw error
+    // Something speaks TLS there that is not trusted, as a certificate of one's own is.
+    return /CERT|VERIFY|SIGNATURE/.test(error.errno ?? '') ? undefined : messageOf(error)
+  }
+}
+
+/** Whether this process may change the file of the service. */
+export async function mayWrite(file: string): Promise<boolean> {
+  return access(await nearest(dirname(file)), constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** With all groups that the service manager gives it. */
+async function mayUse(
+  user: User | undefined,
+  flag: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const isOther = user !== undefined && process.getuid?.() === 0 && user.uid !== 0
+  const argv = ['test', flag, path]
+  const command = isOther
+    ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--', ...argv]
+    : argv
+  const [program = '', ...args] = command
+  return (await runCommand(program, args, { timeoutMs: TEST_TIMEOUT_MS, signal, cwd: '/' })).code === 0
+}
+
+/** The path itself, or what there is of it. */
+async function nearest(path: string): Promise<string> {
+  const there = await stat(path).then(
+    () => true,
+    () => false,
+  )
+  return there || path === dirname(path) ? path : nearest(dirname(path))
+}
+
+function only(obstacle: string): Demands {
+  return { obstacles: [obstacle], losses: [], notes: [] }
+}

@@ -1,0 +1,95 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import { MagnetarError } from '../../lib/errors.js'
+import { readManifestText } from '../manifest.js'
+import { isThere } from '../release/present.js'
+import type { FileChange } from '../types.js'
+
+/**
+ * What adoption keeps for the way back, in PREFIX/lib/adopted.json: written before the service is touched. `adopting` and `returning`: a
+ * run is, or was when it was killed, in the middle; the same command goes on, and the other one goes back.
+ */
+export interface AdoptionRecord {
+  readonly version: 1
+  readonly state: 'adopting' | 'adopted' | 'returning' | 'returned'
+  /** As it was given to adopt, absolute. */
+  readonly directory: string
+  readonly service: { readonly kind: 'supervisor' | 'systemd'; readonly name: string }
+  /** The file that was changed; `before` undefined: there was none. */
+  readonly edit: { readonly path: string; readonly before?: string | undefined; readonly after: string }
+  /** The command, as each has it. */
+  readonly command: { readonly before: string; readonly after: string }
+}
+
+const schema = z.object({
+  version: z.literal(1),
+  state: z.enum(['adopting', 'adopted', 'returning', 'returned']),
+  directory: z.string().startsWith('/'),
+  service: z.object({ kind: z.enum(['supervisor', 'systemd']), name: z.string().min(1) }),
+  edit: z.object({ path: z.string().startsWith('/'), before: z.string().optional(), after: z.string() }),
+  command: z.object({ before: z.string(), after: z.string() }),
+})
+
+export function recordFile(prefix: string): string {
+  return join(prefix, 'lib', 'adopted.json')
+}
+
+/**
+ * undefined: nothing was adopted with this prefix. Root believes only what root wrote.
+ * @throws MagnetarError SETUP_CONFLICT when it is damaged, NOT_PERMITTED when it cannot be read
+ */
+export async function readRecord(prefix: string): Promise<AdoptionRecord | undefined> {
+  const file = recordFile(prefix)
+  const text = await readManifestText(file)
+  if (text === undefined) return undefined
+  try {
+    return schema.parse(JSON.parse(text)) as AdoptionRecord
+  } catch (cause) {
+    throw new MagnetarError('SETUP_CONFLICT', `${file} is damaged; it tells what the service ran before`, {
+      fix: 'Restore it from a backup. Without it the way back is by hand: the old command into the file of the service.',
+      cause,
+    })
+  }
+}
+
+/** Only for the owner: a file of a service may hold secrets. */
+export function recordChange(
+  prefix: string,
+  before: AdoptionRecord | undefined,
+  after: AdoptionRecord,
+): FileChange {
+  return {
+    kind: 'file',
+    step: 'adopt',
+    title: 'remember what the service runs now, for --undo',
+    counts: 'other',
+    path: recordFile(prefix),
+    mode: 0o600,
+    owner: undefined,
+    before: before && renderRecord(before),
+    after: renderRecord(after),
+    secretKeys: [],
+    backup: false,
+  }
+}
+
+export function renderRecord(record: AdoptionRecord): string {
+  const { version, state, directory, service, edit, command } = record
+  const { path, before, after } = edit
+  const { kind, name } = service
+  // The same text for the same record, whatever order it was put together in.
+  const ordered = {
+    ...{ version, state, directory },
+    service: { kind, name },
+    edit: { path, before, after },
+    command: { before: command.before, after: command.after },
+  }
+  return `${JSON.stringify(ordered, undefined, 2)}\n`
+}
+
+/** The prefix of the program that a service was given, if this directory (or `magnetar` in it) is one; undefined: it is none. */
+export async function findAdoptedPrefix(directory: string): Promise<string | undefined> {
+  for (const prefix of [directory, join(directory, 'magnetar')])
+    if (await isThere(recordFile(prefix))) return prefix
+  return undefined
+}

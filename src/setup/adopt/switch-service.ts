@@ -1,0 +1,140 @@
+/** The service changes hands, in either direction. Each step may have been done before, by a run that was killed. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { createNodeClient } from '../../check/node-client.js'
+import type { NodeConfig } from '../../config/types.js'
+import { serviceFailed } from '../services/service-failed.js'
+import { localUrl, readCertificate } from '../verify/node-access.js'
+import { askHealth } from '../verify/wait-healthy.js'
+import { askPython } from './demands.js'
+import { endPythonServers, findPythonServers } from './python-servers.js'
+import { isOfPrefix, type ServiceHandle } from './service-handle.js'
+
+export type SwitchStage = 'stop' | 'change' | 'start' | 'verify'
+
+export interface Switch {
+  readonly service: ServiceHandle
+  readonly name: string
+  readonly to: 'magnetar' | 'python'
+  /** The program of Magnetar. */
+  readonly prefix: string
+  readonly config: NodeConfig
+  readonly configDirectory: string
+  /** Whether the Python Pulsar listens: one that does not cannot be asked. */
+  readonly pythonServes: boolean
+  /** Brings the file of the service to what it is to be; nothing when it is. */
+  change(): Promise<void>
+  readonly onStage: (stage: SwitchStage) => void
+  readonly limits?: SwitchLimits
+}
+
+export interface SwitchLimits {
+  readonly startMs: number
+  readonly endMs: number
+}
+
+const LIMITS: SwitchLimits = { startMs: 60_000, endMs: 35_000 }
+const PAUSE_MS = 200
+/** After this a launcher that does not hand the signal on is helped. */
+const HELP_AFTER_MS = 1000
+/** A service that asks nothing is believed to run when it has run so long. */
+const SETTLED_MS = 3000
+
+/**
+ * Stops what runs, changes the command, starts, and waits until the right server answers.
+ * @throws MagnetarError SERVICE_FAILED; the signal's reason
+ */
+export async function switchService(change: Switch, signal: AbortSignal): Promise<void> {
+  const { service, to, onStage, limits = LIMITS } = change
+  // Of systemd the drop-in comes first: with it a stop leaves the jobs of this machine alone.
+  const isEarly = service.control.manager === 'systemd' && to === 'magnetar'
+  if (isEarly) {
+    onStage('change')
+    await change.change()
+    await service.load(signal)
+  }
+  onStage('stop')
+  await stop(change, limits, signal)
+  if (!isEarly) {
+    onStage('change')
+    await change.change()
+    await service.load(signal)
+  }
+  onStage('start')
+  await service.start(signal)
+  onStage('verify')
+  await (to === 'magnetar' ? waitForMagnetar(change, limits, signal) : waitForPython(change, limits, signal))
+}
+
+/** The manager's stop, and an end to the servers that it does not know: the Python launcher is a shell that keeps the signal to itself. */
+async function stop(
+  { service, configDirectory }: Switch,
+  limits: SwitchLimits,
+  signal: AbortSignal,
+): Promise<void> {
+  const servers = await findPythonServers({ configDirectories: [configDirectory] })
+  let stopped = false
+  const stopping = service.control.stop(signal).finally(() => {
+    stopped = true
+  })
+  const helping = (async () => {
+    for (let waitedMs = 0; waitedMs < HELP_AFTER_MS && !stopped; waitedMs += PAUSE_MS) await delay(PAUSE_MS)
+    // When the manager cannot stop it, it would only start another.
+    if (stopped) await stopping
+    await endPythonServers(servers, limits.endMs)
+  })()
+  await Promise.all([stopping, helping])
+}
+
+async function waitForMagnetar(change: Switch, limits: SwitchLimits, signal: AbortSignal): Promise<void> {
+  const { config, service, prefix } = change
+  const url = localUrl(config.server)
+  const { sslPem } = config.server
+  const certificate = sslPem === undefined ? undefined : await readCertificate(sslPem, signal)
+  const client = createNodeClient({ url, token: config.privateToken, certificate })
+  await wait(change, limits, signal, async () => {
+    const problem = await askHealth({ client, url }, signal)
+    if (problem) return problem.message
+    const pid = await service.pid(signal)
+    return pid === undefined || (await isOfPrefix(pid, prefix))
+      ? undefined
+      : `the service runs another program than ${prefix}/bin`
+  })
+}
+
+async function waitForPython(change: Switch, limits: SwitchLimits, signal: AbortSignal): Promise<void> {
+  const startedMs = performance.now()
+  await wait(change, limits, signal, async () => {
+    const pid = await change.service.pid(signal)
+    if (pid !== undefined && (await isOfPrefix(pid, change.prefix))) return 'the service still runs Magnetar'
+    if (change.pythonServes) return askPython(change.config, signal)
+    return performance.now() - startedMs > SETTLED_MS ? undefined : 'it has only just started'
+  })
+}
+
+/** Until `ask` finds nothing wrong; at once when the service has failed. */
+async function wait(
+  { service, name }: Switch,
+  { startMs }: SwitchLimits,
+  signal: AbortSignal,
+  ask: () => Promise<string | undefined>,
+): Promise<void> {
+  const { control } = service
+  const deadlineMs = performance.now() + startMs
+  for (;;) {
+    signal.throwIfAborted()
+    const problem = await ask()
+    const status = await control.status(signal)
+    if (problem === undefined && status === 'running') return
+    if (status === 'failed' || status === 'stopped') {
+      const why = await control.explain(signal)
+      throw await serviceFailed(control, `${name} was started, but does not run${why && ` (${why})`}`, signal)
+    }
+    if (performance.now() > deadlineMs)
+      throw await serviceFailed(
+        control,
+        `${name} was started, but is not well: ${problem ?? status} (${startMs / 1000} s long)`,
+        signal,
+      )
+    await delay(PAUSE_MS)
+  }
+}
