@@ -1,6 +1,5 @@
 import { basename, dirname } from 'node:path'
 import { MagnetarError } from '../../lib/errors.js'
-import type { SupervisorFacts } from '../types.js'
 import { type PulsarCommand, readPulsarCommand } from './pulsar-command.js'
 import { isBelow, type PythonInstallation } from './python-installation.js'
 import { findPythonServers } from './python-servers.js'

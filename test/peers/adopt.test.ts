@@ -1,0 +1,177 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { CommandResult } from '../../src/lib/exec.js'
+import { needs } from '../helpers/needs.js'
+import { waitFor } from '../helpers/wait-for.js'
+import { type BareHost, startBareHost } from './bare-host.js'
+import { missingForPrivateRoot } from './private-root.js'
+import { missingSupervisor } from './private-supervisor.js'
+import { findPulsarVenv } from './pulsar-venv.js'
+import { type FinalStatus, sendJobs, toolOf } from './send-jobs.js'
+
+const found = findPulsarVenv()
+const missing = missingForPrivateRoot() ?? found.missing ?? (await missingSupervisor())
+
+const URL = 'http://127.0.0.1:8913/'
+const PROGRAM_FILE = '/etc/supervisor/conf.d/pulsar.conf'
+/** As the exercise leaves it, with the web server that Pulsar 0.16.0 starts with; odd blanks and a comment of the admin's. */
+const PROGRAM = `; the Pulsar of the training
+[program:pulsar]
+user            = pulsar
+directory       = /srv/pulsar/etc
+command         = /srv/pulsar/bin/pulsar --mode 'gunicorn' --config '/srv/pulsar/etc' ; as pulsar-config wrote it
+redirect_stderr = true
+autorestart     = true
+environment     = VIRTUAL_ENV="/srv/pulsar",PATH="/srv/pulsar/bin:%(ENV_PATH)s"
+stopsignal      = INT
+`
+
+/** A virtualenv with the packages of another; its programs are its own. */
+const INSTALL = `
+set -e
+# Where the peers' Python is root's own, another user has to get there; this root is private.
+case $(readlink -f "$1/python") in /root/*) chmod a+x /root ;; esac
+useradd -d /home/pulsar -m -r -s /bin/bash pulsar
+mkdir -p /srv/pulsar/etc /srv/pulsar/var
+"$1/python" -m venv --without-pip /srv/pulsar
+packages=$("$1/python" -c 'import pulsar, os; print(os.path.dirname(os.path.dirname(pulsar.__file__)))')
+own=$(echo /srv/pulsar/lib/python*/site-packages)
+echo "$packages" > "$own/peers.pth"
+cp -r "$packages"/pulsar_app-*-info "$own"
+cp "$1/pulsar" /srv/pulsar/bin/
+for name in pulsar-serve pulsar-main pulsar-check gunicorn; do
+  { echo '#!/srv/pulsar/bin/python'; tail -n +2 "$1/$name"; } > "/srv/pulsar/bin/$name"
+  chmod 755 "/srv/pulsar/bin/$name"
+done
+cat > /srv/pulsar/etc/app.yml <<'YML'
+---
+private_token: foo
+manager:
+  type: queued_python
+  num_concurrent_jobs: 4
+staging_directory: /srv/pulsar/var/jobs
+persistence_directory: /srv/pulsar/var/active
+tool_dependency_dir: /srv/pulsar/var/deps
+conda_auto_init: false
+conda_auto_install: false
+YML
+cat > /srv/pulsar/etc/server.ini <<'INI'
+[server:main]
+host = 127.0.0.1
+port = 8913
+[app:main]
+app_config = %(here)s/app.yml
+INI
+echo 'export OF_THE_SITE=yes' > /srv/pulsar/etc/local_env.sh
+chown -R pulsar:pulsar /srv/pulsar
+`
+
+describe('magnetar adopt on an installation like that of the exercise', needs(missing), () => {
+  let host: BareHost
+  const file = (path: string): string => readFileSync(host.file(path), 'utf8')
+  const argv = (...args: string[]): string[] => [
+    ...[process.execPath, resolve('bin', 'magnetar.js'), 'adopt', '/srv/pulsar'],
+    ...args,
+  ]
+  const adopt = (...args: string[]): Promise<CommandResult> =>
+    host.root.run(argv(...args), { timeoutMs: 240_000 })
+  const doIt = ['--yes', '--node', process.execPath]
+  const job = (id: string, command: string): Promise<FinalStatus[]> =>
+    sendJobs({
+      python: host.root.enter([`${found.venv?.bin}/python`]),
+      url: URL,
+      token: 'foo',
+      jobs: [{ id, command, tool: toolOf() }],
+    })
+  /** Runs until `touch GO`, and says what it saw. */
+  const held = (id: string): Promise<FinalStatus[]> =>
+    job(
+      id,
+      `touch /tmp/${id}-runs; until [ -e /tmp/${id}-go ]; do sleep 0.1; done; echo "$OF_THE_SITE $(command -v python)"; touch /tmp/${id}-ran-$$; exit 3`,
+    )
+  const runs = (id: string): Promise<unknown> =>
+    waitFor(() => existsSync(host.file(`/tmp/${id}-runs`)), { what: `job ${id}`, timeoutMs: 60_000 })
+  const release = (id: string): Promise<CommandResult> => host.root.run(['touch', `/tmp/${id}-go`])
+  const timesRun = (id: string): number =>
+    readdirSync(host.file('/tmp')).filter((name) => name.startsWith(`${id}-ran-`)).length
+  const server = async (): Promise<string> =>
+    (await host.root.run(['curl', '-si', `${URL}healthz?private_token=foo`])).stdout.toLowerCase()
+
+  beforeAll(async () => {
+    host = await startBareHost({ slurm: false, supervisor: true })
+    const made = await host.root.run(['sh', '-c', INSTALL, 'install', found.venv?.bin ?? ''])
+    if (made.code !== 0) throw new Error(made.stderr)
+    await host.root.run(['tee', PROGRAM_FILE], { input: PROGRAM })
+    await host.root.run(['supervisorctl', 'update'])
+    await waitFor(async () => (await server()).includes('server: gunicorn'), {
+      what: 'the Python Pulsar',
+      timeoutMs: 120_000,
+    })
+  }, 240_000)
+  afterAll(() => host?.stop())
+
+  it('is taken over with a job under way, and given back with another; both end right', async () => {
+    const first = held('a')
+    await runs('a')
+    const planned = await adopt('--plan', ...doIt)
+    expect(planned).toMatchObject({ code: 0, stderr: '' })
+    expect(planned.stdout).toMatch(/Python Pulsar 0\.16\.0 in \/srv\/pulsar\n/)
+    expect(planned.stdout).toMatch(/jobs +1 under way \(1 queued or running\): it goes on/)
+    expect(planned.stdout.match(/^[+-](?![+-]).*$/gm)).toEqual([
+      "-command         = /srv/pulsar/bin/pulsar --mode 'gunicorn' --config '/srv/pulsar/etc' ; as pulsar-config wrote it",
+      "+command         = /srv/pulsar/magnetar/bin/pulsar --mode 'gunicorn' --config '/srv/pulsar/etc' ; as pulsar-config wrote it",
+    ])
+    expect(file(PROGRAM_FILE)).toBe(PROGRAM)
+    expect(existsSync(host.file('/srv/pulsar/magnetar'))).toBe(false)
+
+    const done = await adopt(...doIt)
+    expect(done).toMatchObject({ code: 0, stderr: '' })
+    expect(done.stdout).toContain('pulsar runs Magnetar')
+    expect(await server()).not.toContain('gunicorn')
+    await release('a')
+    // The environment is what it was: that of local_env.sh, and the virtualenv's Python first.
+    const ended = { status: 'complete', returncode: 3 }
+    expect(await first).toMatchObject([{ ...ended, job_stdout: 'yes /srv/pulsar/bin/python\n' }])
+    expect(timesRun('a')).toBe(1)
+    expect(await job('b', 'echo "$OF_THE_SITE $(command -v python)"')).toMatchObject([
+      { status: 'complete', returncode: 0, job_stdout: 'yes /srv/pulsar/bin/python\n' },
+    ])
+    expect((await adopt(...doIt)).stdout).toContain('Nothing to do')
+    const uninstalled = await host.root.run([
+      ...argv().slice(0, 2),
+      'uninstall',
+      '--yes',
+      '--prefix',
+      '/srv/pulsar/magnetar',
+    ])
+    expect(uninstalled).toMatchObject({ code: 1 })
+    expect(uninstalled.stderr).toContain('adopt /srv/pulsar --undo')
+
+    const second = held('c')
+    await runs('c')
+    expect(await adopt('--undo', '--yes')).toMatchObject({ code: 0, stderr: '' })
+    expect(file(PROGRAM_FILE)).toBe(PROGRAM)
+    expect(await server()).toContain('server: gunicorn')
+    await release('c')
+    expect(await second).toMatchObject([ended])
+    expect(timesRun('c')).toBe(1)
+  }, 240_000)
+
+  it('goes on after it was killed while no server runs', async () => {
+    const [command = '', ...args] = host.root.enter(argv(...doIt, '--json'))
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+      if (said.includes('"stage":"change"')) child.kill('SIGKILL')
+    })
+    await once(child, 'exit')
+    expect(child.signalCode).toBe('SIGKILL')
+    expect(await adopt(...doIt)).toMatchObject({ code: 0, stderr: '' })
+    expect(await server()).toContain('200 ok')
+    expect(await server()).not.toContain('gunicorn')
+  }, 240_000)
+})
