@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { MagnetarError } from '../lib/errors.js'
+import { refuseAdopted } from './adopt/record.js'
 import { isLeftoverName } from './apply/changes/names.js'
 import { planLeftovers } from './apply/leftovers.js'
 import { findExistingNode } from './probes/existing-node.js'
@@ -43,6 +44,10 @@ export async function planUninstall(
   steps: readonly Step[],
 ): Promise<UninstallPlan> {
   const { paths, manifest, facts, purge, signal } = request
+  await refuseAdopted(
+    paths.prefix,
+    (adopted) => `Give the service back first: magnetar adopt ${adopted} --undo`,
+  )
   const before = manifest ?? NOTHING
   const manifestFile = purge ? undefined : paths.manifest
   if (manifest === undefined) {

@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { MagnetarError } from '../../lib/errors.js'
 import { ownershipOf } from '../../setup/accounts/ownership.js'
+import { refuseAdopted } from '../../setup/adopt/record.js'
 import { gatherFacts } from '../../setup/facts.js'
 import { locateNode } from '../../setup/locate-node.js'
 import { lockNode } from '../../setup/lock.js'
@@ -73,6 +74,10 @@ async function run(line: UpgradeCommandLine, output: Output, signal: AbortSignal
   const unlock = await lockNode(prefix, signal)
   try {
     const { paths, manifest } = await locate()
+    await refuseAdopted(
+      prefix,
+      (adopted) => `From the checkout or package of the other release: bin/magnetar.js adopt ${adopted}`,
+    )
     if (!manifest) throw notFound(prefix)
     await demandWritable(paths)
     return await upgrade(line, { paths, manifest, facts, signal }, output)

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { MagnetarError } from '../../lib/errors.js'
+import { quoteForShell } from '../../lib/shell.js'
 import { readManifestText } from '../manifest.js'
-import { isThere } from '../release/present.js'
 import type { FileChange } from '../types.js'
 
 /**
@@ -87,9 +87,16 @@ export function renderRecord(record: AdoptionRecord): string {
   return `${JSON.stringify(ordered, undefined, 2)}\n`
 }
 
-/** The prefix of the program that a service was given, if this directory (or `magnetar` in it) is one; undefined: it is none. */
-export async function findAdoptedPrefix(directory: string): Promise<string | undefined> {
-  for (const prefix of [directory, join(directory, 'magnetar')])
-    if (await isThere(recordFile(prefix))) return prefix
-  return undefined
+/**
+ * Refuses what would take the program away from under a service that was given it. `directory`: a prefix, or of a Python Pulsar.
+ * @param fix what to do instead, from the directory that adopt was given
+ * @throws MagnetarError SETUP_CONFLICT; as readRecord
+ */
+export async function refuseAdopted(directory: string, fix: (adopted: string) => string): Promise<void> {
+  for (const prefix of [directory, join(directory, 'magnetar')]) {
+    const record = await readRecord(prefix)
+    if (record === undefined || record.state === 'returned') continue
+    const message = `the service ${record.service.name} of the Python Pulsar in ${record.directory} runs the Magnetar in ${prefix}; nothing was touched`
+    throw new MagnetarError('SETUP_CONFLICT', message, { fix: fix(quoteForShell(record.directory)) })
+  }
 }
