@@ -160,7 +160,7 @@ describe('magnetar adopt on an installation like that of the exercise', needs(mi
   }, 240_000)
 
   it('goes on after it was killed while no server runs', async () => {
-    const [command = '', ...args] = host.root.enter(argv(...doIt, '--json'))
+    const [command = '', ...args] = host.root.enter(['env', '-C', '/', ...argv(...doIt, '--json')])
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
     let said = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

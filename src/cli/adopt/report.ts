@@ -18,14 +18,14 @@ export function showFound(found: FoundPulsar, jobs: string | undefined, output: 
     : status === 'running'
       ? 'runs the Python Pulsar'
       : `does not run (${status})`
-  const managers = config.managers.map(({ name, type }) => `${name} (${type})`).join(', ')
+  const managers = config?.managers.map(({ name, type }) => `${name} (${type})`).join(', ')
   output.say(`Python Pulsar${version ? ` ${version}` : ''} in ${installation.directory}`)
   const rows = [
     ['service', `${describeService(definition)}, ${definition.file}: ${runs}`],
     ['user', definition.user ?? 'root: every job runs as root'],
     ['configuration', pulsar.configDirectory],
-    ['address', localUrl(config.server)],
-    ['managers', managers],
+    ...(config === undefined ? [] : [['address', localUrl(config.server)]]),
+    ...(managers === undefined ? [] : [['managers', managers]]),
     ...(jobs === undefined ? [] : [['jobs', jobs]]),
   ]
   for (const [name = '', text] of rows) output.say(`  ${name.padEnd(14)} ${text}`, ' '.repeat(17))

@@ -53,13 +53,15 @@ export interface FoundPulsar {
   readonly handle: ServiceHandle
   readonly prefix: string
   readonly record: AdoptionRecord | undefined
-  readonly config: NodeConfig
+  /** undefined: it could not be read, which does not keep anybody from going back. */
+  readonly config: NodeConfig | undefined
   readonly status: ServiceStatus
   /** Whether it is Magnetar that the service runs at this moment. */
   readonly runsMagnetar: boolean
 }
 
 export interface PreparedAdoption extends FoundPulsar {
+  readonly config: NodeConfig
   readonly jobs: JobsUnderWay
   readonly edit: Edit
   /** Of the service's file. */
@@ -72,7 +74,7 @@ export interface PreparedAdoption extends FoundPulsar {
 
 /**
  * Finds the Pulsar of a directory and the service that runs it. The disk is only read.
- * @throws MagnetarError ADOPT_NOT_FOUND; the configuration's own errors; SERVICE_FAILED when the service manager does not answer
+ * @throws MagnetarError ADOPT_NOT_FOUND; SERVICE_FAILED when the service manager does not answer
  */
 export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar> {
   const { facts, signal } = request
@@ -87,7 +89,11 @@ export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar>
   const service = await findPulsarService(installation, definitions, request.service ?? liveName(record))
   const { kind, name } = service.definition
   const handle = handleService({ kind, name }, facts)
-  const config = await loadServiceConfig(service, signal)
+  const config = await loadServiceConfig(service, signal).catch((error: unknown) => {
+    signal.throwIfAborted()
+    if (error instanceof MagnetarError) return undefined
+    throw error
+  })
   const [status, pid, version] = await Promise.all([
     handle.control.status(signal),
     handle.pid(signal),
@@ -111,12 +117,13 @@ async function versionOf(
 
 /**
  * Looks at everything before anything is changed.
- * @throws as findPulsar; RUNTIME_UNAVAILABLE, RELEASE_UNKNOWN
+ * @throws as findPulsar; the configuration's own errors; RUNTIME_UNAVAILABLE, RELEASE_UNKNOWN
  */
 export async function prepareAdoption(request: AdoptionRequest): Promise<PreparedAdoption> {
   const { facts, signal, source, runtime } = request
   const found = await findPulsar(request)
-  const { service, prefix, config, record, status, runsMagnetar } = found
+  const { service, prefix, record, status, runsMagnetar } = found
+  const config = found.config ?? (await loadServiceConfig(service, signal))
   const install: InstallContext = {
     paths: nodePaths(prefix, undefined),
     owner: facts.account.isRoot ? { user: 'root', group: 'root' } : undefined,
@@ -154,7 +161,7 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
     runsMagnetar &&
     forward.length === 0 &&
     program.install.changes.length === 0
-  return { ...found, jobs, edit, forward, program, demands, isDone }
+  return { ...found, config, jobs, edit, forward, program, demands, isDone }
 }
 
 /** @throws MagnetarError ADOPT_REFUSED with all that speaks against it; with `force` only what cannot work at all */

@@ -94,8 +94,7 @@ const READERS: Readonly<Record<Launcher, Reader>> = {
     const daemon = others.some(({ text }) => /daemon/.test(text))
     return {
       configDirectory,
-      // Without a mode the launcher starts pulsar-serve, unless something else is installed; with one, the same for paster.
-      load: { configDirectory, mode: mode ?? 'gunicorn' },
+      load: { configDirectory, ...(mode === undefined ? {} : { mode }) },
       serves: mode !== 'webless',
       by: 'pulsar',
       obstacles: daemon

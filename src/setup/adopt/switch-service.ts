@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createNodeClient } from '../../check/node-client.js'
 import type { NodeConfig } from '../../config/types.js'
+import { MagnetarError } from '../../lib/errors.js'
 import { serviceFailed } from '../services/service-failed.js'
 import { localUrl, readCertificate } from '../verify/node-access.js'
 import { askHealth } from '../verify/wait-healthy.js'
@@ -17,7 +18,8 @@ export interface Switch {
   readonly to: 'magnetar' | 'python'
   /** The program of Magnetar. */
   readonly prefix: string
-  readonly config: NodeConfig
+  /** undefined: it cannot be read, so nothing can be asked. */
+  readonly config: NodeConfig | undefined
   readonly configDirectory: string
   /** Whether the Python Pulsar listens: one that does not cannot be asked. */
   readonly pythonServes: boolean
@@ -87,6 +89,11 @@ async function stop(
 
 async function waitForMagnetar(change: Switch, limits: SwitchLimits, signal: AbortSignal): Promise<void> {
   const { config, service, prefix } = change
+  if (config === undefined)
+    throw new MagnetarError(
+      'SERVICE_FAILED',
+      'the configuration cannot be read, so nobody knows where the server listens',
+    )
   const url = localUrl(config.server)
   const { sslPem } = config.server
   const certificate = sslPem === undefined ? undefined : await readCertificate(sslPem, signal)
@@ -106,7 +113,7 @@ async function waitForPython(change: Switch, limits: SwitchLimits, signal: Abort
   await wait(change, limits, signal, async () => {
     const pid = await change.service.pid(signal)
     if (pid !== undefined && (await isOfPrefix(pid, change.prefix))) return 'the service still runs Magnetar'
-    if (change.pythonServes) return askPython(change.config, signal)
+    if (change.pythonServes && change.config) return askPython(change.config, signal)
     return performance.now() - startedMs > SETTLED_MS ? undefined : 'it has only just started'
   })
 }
