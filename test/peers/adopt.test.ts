@@ -10,6 +10,7 @@ import { type BareHost, startBareHost } from './bare-host.js'
 import { missingForPrivateRoot } from './private-root.js'
 import { missingSupervisor } from './private-supervisor.js'
 import { findPulsarVenv } from './pulsar-venv.js'
+import { installPythonPulsar } from './python-installation.js'
 import { type FinalStatus, sendJobs, toolOf } from './send-jobs.js'
 
 const found = findPulsarVenv()
@@ -27,45 +28,6 @@ redirect_stderr = true
 autorestart     = true
 environment     = VIRTUAL_ENV="/srv/pulsar",PATH="/srv/pulsar/bin:%(ENV_PATH)s"
 stopsignal      = INT
-`
-
-/** A virtualenv with the packages of another; its programs are its own. */
-const INSTALL = `
-set -e
-# Where the peers' Python is root's own, another user has to get there; this root is private.
-case $(readlink -f "$1/python") in /root/*) chmod a+x /root ;; esac
-useradd -d /home/pulsar -m -r -s /bin/bash pulsar
-mkdir -p /srv/pulsar/etc /srv/pulsar/var
-"$1/python" -m venv --without-pip /srv/pulsar
-packages=$("$1/python" -c 'import pulsar, os; print(os.path.dirname(os.path.dirname(pulsar.__file__)))')
-own=$(echo /srv/pulsar/lib/python*/site-packages)
-echo "$packages" > "$own/peers.pth"
-cp -r "$packages"/pulsar_app-*-info "$own"
-cp "$1/pulsar" /srv/pulsar/bin/
-for name in pulsar-serve pulsar-main pulsar-check gunicorn; do
-  { echo '#!/srv/pulsar/bin/python'; tail -n +2 "$1/$name"; } > "/srv/pulsar/bin/$name"
-  chmod 755 "/srv/pulsar/bin/$name"
-done
-cat > /srv/pulsar/etc/app.yml <<'YML'
----
-private_token: foo
-manager:
-  type: queued_python
-  num_concurrent_jobs: 4
-staging_directory: /srv/pulsar/var/jobs
-persistence_directory: /srv/pulsar/var/active
-tool_dependency_dir: /srv/pulsar/var/deps
-conda_auto_init: false
-conda_auto_install: false
-YML
-cat > /srv/pulsar/etc/server.ini <<'INI'
-[server:main]
-host = 127.0.0.1
-port = 8913
-[app:main]
-app_config = %(here)s/app.yml
-INI
-chown -R pulsar:pulsar /srv/pulsar
 `
 
 describe('magnetar adopt on an installation like that of the exercise', needs(missing), () => {
@@ -101,7 +63,8 @@ describe('magnetar adopt on an installation like that of the exercise', needs(mi
 
   beforeAll(async () => {
     host = await startBareHost({ slurm: false, supervisor: true })
-    const made = await host.root.run(['sh', '-c', INSTALL, 'install', found.venv?.bin ?? ''])
+    const layout = { virtualenv: '/srv/pulsar', config: '/srv/pulsar/etc' }
+    const made = await host.root.run(installPythonPulsar(found.venv, layout))
     if (made.code !== 0) throw new Error(made.stderr)
     await host.root.run(['tee', PROGRAM_FILE], { input: PROGRAM })
     await host.root.run(['supervisorctl', 'update'])

@@ -11,6 +11,7 @@ export type AdoptionStage = 'install' | SwitchStage | 'go back'
 
 export interface CarryOutOptions {
   readonly onStage: (stage: AdoptionStage) => void
+  /** Of the change, not of the way back. */
   readonly limits?: SwitchLimits
   /** Ctrl-C: while the program is put beside, the rest is left; afterwards the service goes back to what it ran. */
   readonly signal: AbortSignal
@@ -42,7 +43,10 @@ export async function adopt(prepared: PreparedAdoption, options: CarryOutOptions
     await apply(prefix, await planForward(edit, options.signal), options.signal)
   }
   try {
-    await switchService({ ...switchOf(prepared, options), to: 'magnetar', change }, options.signal)
+    await switchService(
+      { ...switchOf(prepared, options), ...limitsOf(options), to: 'magnetar', change },
+      options.signal,
+    )
   } catch (error) {
     throw await goBack(prepared, fresh, 'python', error, options)
   }
@@ -66,7 +70,7 @@ export async function giveBack(
     await apply(prefix, await planBack(returning, signal), signal)
   }
   try {
-    await switchService({ ...switchOf(found, options), to: 'python', change }, signal)
+    await switchService({ ...switchOf(found, options), ...limitsOf(options), to: 'python', change }, signal)
   } catch (error) {
     throw await goBack(found, returning, 'magnetar', error, options)
   }
@@ -109,7 +113,7 @@ async function goBack(
 
 function switchOf(
   { service, handle, prefix, config }: FoundPulsar,
-  { onStage, limits }: CarryOutOptions,
+  { onStage }: CarryOutOptions,
 ): Omit<Parameters<typeof switchService>[0], 'to' | 'change'> {
   const { definition, pulsar } = service
   return {
@@ -120,8 +124,12 @@ function switchOf(
     configDirectory: pulsar.configDirectory,
     pythonServes: pulsar.serves,
     onStage,
-    ...(limits ? { limits } : {}),
   }
+}
+
+/** The way back always has the full time. */
+function limitsOf({ limits }: CarryOutOptions): { readonly limits?: SwitchLimits } {
+  return limits === undefined ? {} : { limits }
 }
 
 async function note(

@@ -1,0 +1,244 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import {
+  type AdoptionRequest,
+  findPulsar,
+  prepareAdoption,
+  refuseDemands,
+} from '../../../src/setup/adopt/adoption.js'
+import { adopt, giveBack } from '../../../src/setup/adopt/carry-out.js'
+import { readRecord, refuseAdopted } from '../../../src/setup/adopt/record.js'
+import { nodePaths } from '../../../src/setup/paths.js'
+import { integrityOf } from '../../../src/setup/runtime/program.js'
+import type { Facts } from '../../../src/setup/types.js'
+import { freePort } from '../../helpers/free-port.js'
+import { tempDirectory } from '../../helpers/temp-directory.js'
+import { writeFiles, writePackage, writeRuntime } from '../install-fixture.js'
+
+/** What systemctl does, of one unit: reads its files at daemon-reload, runs its command. It tells what it was asked to do. */
+const SYSTEMCTL = `#!/bin/sh
+cd @STATE@ || exit 1
+pid=$(cat pid 2>/dev/null)
+runs() { [ -n "$pid" ] && [ -e "/proc/$pid/stat" ] && ! grep -q '^State:.*Z' "/proc/$pid/status"; }
+[ "$1" = show ] || echo "$*" >> log
+case $1 in
+  show)
+    if runs; then set -- active running "$pid"; else set -- inactive dead 0; fi
+    printf 'LoadState=loaded\\nActiveState=%s\\nSubState=%s\\nResult=success\\nExecMainStatus=0\\nMainPID=%s\\n' "$@" ;;
+  daemon-reload) cat @UNITS@/p.service @UNITS@/p.service.d/*.conf 2>/dev/null | sed -n 's/^ExecStart=//p' | tail -n 1 > command ;;
+  start)
+    runs && exit 0
+    setsid sh -c "exec $(cat command)" > out 2>&1 < /dev/null &
+    echo $! > pid ;;
+  stop) if runs; then kill "$pid"; while runs; do sleep 0.05; done; fi ;;
+esac
+exit 0
+`
+
+/** A server that answers with a version to whoever has the token, given as \`from\` takes it. */
+const SERVER = (port: number, from: string): string => `
+import http from 'node:http'
+http.createServer((request, response) => {
+  const token = ${from}
+  response.statusCode = token === 'foo' ? 200 : 401
+  response.end(JSON.stringify({ version: '0.16.0' }))
+}).listen(${port}, '127.0.0.1')
+`
+const IN_QUERY = `new URL(request.url, 'http://a').searchParams.get('private_token')`
+const IN_HEADER = `request.headers.authorization?.slice('Bearer '.length)`
+
+interface Site {
+  readonly request: AdoptionRequest
+  readonly state: string
+  readonly units: string
+  readonly prefix: string
+  readonly log: () => string[]
+  readonly dropIn: string
+}
+
+async function makeSite(app = '', magnetar?: string): Promise<Site> {
+  const root = await tempDirectory()
+  const port = await freePort()
+  const [state, units] = [join(root, 'state'), join(root, 'units')]
+  for (const directory of [state, join(root, 'programs')]) mkdirSync(directory)
+  writeFiles(root, {
+    'p/config/app.yml': `private_token: foo\nstaging_directory: ${root}/jobs\npersistence_directory: ${root}/active\n${app}`,
+    'p/config/server.ini': `[server:main]\nhost = 127.0.0.1\nport = ${port}\n`,
+    'p/server.mjs': SERVER(port, IN_QUERY),
+    'p/venv/bin/pulsar-main': '#!/bin/sh\n',
+    'p/venv/bin/pulsar': `#!/bin/sh\nexec '${process.execPath}' ${root}/p/server.mjs\n`,
+    'units/p.service': `[Service]\nExecStart=${root}/p/venv/bin/pulsar -c ${root}/p/config -m gunicorn\n`,
+    'active/_default_-active-jobs/1': '',
+    'active/_default_-preprocessing-jobs/2': '',
+    'jobs/1/launch': '',
+    'jobs/3/launch': '',
+  })
+  const systemctl = join(root, 'programs', 'systemctl')
+  writeFileSync(systemctl, SYSTEMCTL.replaceAll('@STATE@', state).replaceAll('@UNITS@', units))
+  chmodSync(systemctl, 0o755)
+  vi.stubEnv('PATH', `${join(root, 'programs')}${delimiter}${process.env.PATH}`)
+  const source = join(root, 'package')
+  writePackage(source, '1.0.0', {
+    'dist/bundle/main.js': `export async function run() { await import('./server.js') }\n`,
+    'dist/bundle/server.js': magnetar ?? SERVER(port, IN_HEADER),
+  })
+  const prefix = join(root, 'p', 'magnetar')
+  // The tests' own Node by a link: copying it is for the tests of just that.
+  writeRuntime(
+    nodePaths(prefix, undefined),
+    'here',
+    await integrityOf(process.execPath, AbortSignal.timeout(60_000)),
+  )
+  const { execFileSync } = await import('node:child_process')
+  execFileSync(systemctl, ['daemon-reload'])
+  execFileSync(systemctl, ['start', 'p.service'])
+  onTestFinished(() => void execFileSync(systemctl, ['stop', 'p.service']))
+  rmSync(join(state, 'log'))
+  const { uid, gid } = process.getuid ? { uid: process.getuid(), gid: 0 } : { uid: 0, gid: 0 }
+  const facts: Facts = {
+    os: { name: 'Debian 12', arch: 'x64' },
+    account: { uid, user: 'me', group: String(gid), home: root, isRoot: false },
+    slurm: { found: false, why: 'no sinfo' },
+    supervisor: undefined,
+    systemd: { version: '252', running: true },
+    modules: false,
+    node: { path: process.execPath, version: process.versions.node },
+    cpus: 2,
+  }
+  const request: AdoptionRequest = {
+    directory: join(root, 'p'),
+    prefix: undefined,
+    service: undefined,
+    runtime: { node: process.execPath, tarball: undefined, keep: true },
+    facts,
+    source: { root: source, version: '1.0.0' },
+    signal: AbortSignal.timeout(60_000),
+    unitDirectories: [units],
+  }
+  const log = (): string[] => {
+    const lines = existsSync(join(state, 'log'))
+      ? readFileSync(join(state, 'log'), 'utf8').trim().split('\n')
+      : []
+    rmSync(join(state, 'log'), { force: true })
+    return lines
+  }
+  return { request, state, units, prefix, log, dropIn: join(units, 'p.service.d', 'zz-magnetar.conf') }
+}
+
+/** The Python stand-in needs a moment, as the real one does. */
+async function running(site: Site): Promise<Awaited<ReturnType<typeof prepareAdoption>>> {
+  return vi.waitFor(
+    async () => {
+      const prepared = await prepareAdoption(site.request)
+      expect(prepared.demands.obstacles).toEqual([])
+      return prepared
+    },
+    { timeout: 20_000, interval: 200 },
+  )
+}
+
+afterEach(() => vi.unstubAllEnvs())
+
+describe('a unit that changes hands', () => {
+  it('is stopped with the drop-in in place, and runs Magnetar; and the Python Pulsar after --undo', async () => {
+    const site = await makeSite()
+    const { request, prefix, units, dropIn } = site
+    const signal = request.signal
+    const prepared = await running(site)
+    expect(prepared.jobs).toEqual({ fetchingInputs: 1, queuedOrRunning: 1, deliveringOutputs: 0, others: 1 })
+    expect(prepared.isDone).toBe(false)
+    const unit = readFileSync(join(units, 'p.service'))
+    const stages: string[] = []
+    expect(await adopt(prepared, { signal, onStage: (stage) => stages.push(stage) })).toBe(true)
+    expect(stages).toEqual(['install', 'change', 'stop', 'start', 'verify'])
+    expect(site.log()).toEqual(['daemon-reload', 'stop p.service', 'start p.service'])
+    expect(readFileSync(dropIn, 'utf8')).toContain(
+      `ExecStart=${prefix}/bin/pulsar -c ${request.directory}/config -m gunicorn\n`,
+    )
+    expect(await prepareAdoption(request)).toMatchObject({ isDone: true, runsMagnetar: true })
+    await expect(refuseAdopted(request.directory, (directory) => directory)).rejects.toMatchObject({
+      code: 'SETUP_CONFLICT',
+      fix: request.directory,
+    })
+
+    const found = await findPulsar(request)
+    expect(found.record?.state).toBe('adopted')
+    if (found.record) await giveBack(found, found.record, { signal, onStage: () => {} })
+    expect(site.log()).toEqual(['stop p.service', 'daemon-reload', 'start p.service'])
+    expect(existsSync(join(units, 'p.service.d'))).toBe(false)
+    expect(readFileSync(join(units, 'p.service'))).toEqual(unit)
+    expect((await readRecord(prefix))?.state).toBe('returned')
+    await refuseAdopted(request.directory, (directory) => directory)
+    expect(await findPulsar(request)).toMatchObject({ runsMagnetar: false, status: 'running' })
+  }, 60_000)
+
+  it.each([
+    { how: 'ends at once', magnetar: 'process.exit(78)\n', why: /p was started, but does not run/ },
+    { how: 'does not answer', magnetar: 'setInterval(() => {}, 1000)\n', why: /not well: no answer/ },
+  ])('is given back by itself when Magnetar $how', async ({ magnetar, why }) => {
+    const site = await makeSite('', magnetar)
+    const prepared = await running(site)
+    const { signal } = site.request
+    const limits = { startMs: 3000, endMs: 3000 }
+    const tried = adopt(prepared, { signal, onStage: () => {}, limits: { ...limits } })
+    await expect(tried).rejects.toMatchObject({ code: 'ADOPT_FAILED', message: expect.stringMatching(why) })
+    await expect(tried).rejects.toThrow(/Taken back: p runs the Python Pulsar again/)
+    expect(existsSync(site.dropIn)).toBe(false)
+    expect(await findPulsar(site.request)).toMatchObject({ runsMagnetar: false, status: 'running' })
+  }, 60_000)
+
+  it('is gone on with, or given back, after a run that was killed between stop and start', async () => {
+    const site = await makeSite()
+    const { request } = site
+    const { signal } = request
+    const prepared = await running(site)
+    const killed = new Error('killed')
+    const onStage = (stage: string): void => {
+      if (stage === 'start') throw killed
+    }
+    // A kill leaves no time for the way back; here its first step fails instead.
+    const dead = {
+      ...prepared,
+      handle: {
+        ...prepared.handle,
+        control: { ...prepared.handle.control, status: () => Promise.reject(killed) },
+      },
+    }
+    await expect(
+      adopt(
+        { ...dead, handle: { ...dead.handle, start: () => Promise.reject(killed) } },
+        { signal, onStage },
+      ),
+    ).rejects.toThrow(/did not work either/)
+    const found = await findPulsar(request)
+    expect(found).toMatchObject({ status: 'stopped', record: { state: 'adopting' } })
+    await adopt(await prepareAdoption(request), { signal, onStage: () => {} })
+    expect(await findPulsar(request)).toMatchObject({ runsMagnetar: true, record: { state: 'adopted' } })
+  }, 60_000)
+})
+
+describe('what is found beforehand', () => {
+  it('is refused when nothing would come from the message queue any more, and taken with --force', async () => {
+    const site = await makeSite('message_queue_url: amqp://guest:guest@localhost:5672//\n')
+    const { demands } = await running(site)
+    expect(demands.losses).toEqual([expect.stringContaining('message queue')])
+    expect(() => refuseDemands(demands, false)).toThrow(/message queue/)
+    expect(() => refuseDemands(demands, true)).not.toThrow()
+  })
+
+  it('is refused when the server that runs is not where the configuration says', async () => {
+    const site = await makeSite()
+    await running(site)
+    const ini = join(site.request.directory, 'config', 'server.ini')
+    writeFileSync(ini, `[server:main]\nhost = 127.0.0.1\nport = ${await freePort()}\n`)
+    const { demands } = await prepareAdoption(site.request)
+    expect(demands.obstacles).toEqual([expect.stringContaining('does not answer at')])
+    expect(() => refuseDemands(demands, true)).toThrow(/does not answer at/)
+  })
+
+  it('is refused as a whole when the configuration is wrong', async () => {
+    const site = await makeSite('managers: 7\n')
+    await expect(prepareAdoption(site.request)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+})
