@@ -1,6 +1,7 @@
 /**
- * Exit codes of all commands; documented in docs/running.md. `drift`: --check found differences; `verification`: the node is set up,
- * but the job sent through it did not end well. `promiseBroken`: `magnetar audit` found a history that must not be. 10 to 18: what `magnetar check` found, by the kind of the failure. 78 is EX_CONFIG of sysexits.h.
+ * Exit codes of all commands; documented in docs/running.md. `drift`: --check found differences, or adopt refuses; `verification`: the node is set up,
+ * but the job sent through it did not end well. `promiseBroken`: `magnetar audit` found a history that must not be. 10 to 18: what
+ * `magnetar check` found, by the kind of the failure. 78 is EX_CONFIG of sysexits.h.
  */
 export const EXIT = {
   ok: 0,

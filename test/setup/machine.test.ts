@@ -55,7 +55,9 @@ describe('what answers ask the machine', () => {
     expect(await machine.whyOccupied(prefix)).toBeUndefined()
     mkdirSync(join(prefix, 'bin'))
     writeFileSync(join(prefix, 'bin/pulsar-check'), '')
-    expect(await machine.whyOccupied(prefix)).toBe(`a Python Pulsar is installed in ${prefix}`)
+    expect(await machine.whyOccupied(prefix)).toBe(
+      `a Python Pulsar is installed in ${prefix}, which "magnetar adopt" runs with Magnetar`,
+    )
   })
 
   it(

@@ -45,7 +45,8 @@ async function findUser(name: string, signal: AbortSignal): Promise<KnownUser | 
 /** A configuration that is there already, from pulsar-config or by hand, is taken over; anything else is not ours to mix with. */
 async function whyOccupied(prefix: string): Promise<string | undefined> {
   const found = await findExistingNode(prefix)
-  if (found === 'python-pulsar') return `a Python Pulsar is installed in ${prefix}`
+  if (found === 'python-pulsar')
+    return `a Python Pulsar is installed in ${prefix}, which "magnetar adopt" runs with Magnetar`
   if (found !== 'other files') return undefined
   const there = await stat(prefix).catch(() => undefined)
   if (!there?.isDirectory()) return undefined
