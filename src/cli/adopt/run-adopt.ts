@@ -11,6 +11,7 @@ import { adopt, type CarryOutOptions, giveBack } from '../../setup/adopt/carry-o
 import { planBack } from '../../setup/adopt/service-edit.js'
 import { gatherFacts } from '../../setup/facts.js'
 import { lockNode } from '../../setup/lock.js'
+import { probeSupervisor } from '../../setup/probes/supervisor.js'
 import { readPackageManifest } from '../../setup/release/closure.js'
 import type { AdoptCommandLine } from '../adopt.js'
 import { confirm } from '../confirm.js'
@@ -33,6 +34,7 @@ export async function runAdoptCommand(line: AdoptCommandLine): Promise<number> {
   try {
     const root = packageRoot()
     const { version } = await readPackageManifest(root)
+    const facts = await gatherFacts(signal)
     const request: AdoptionRequest = {
       directory: resolve(line.directory),
       prefix: line.prefix === undefined ? undefined : resolve(line.prefix),
@@ -42,7 +44,7 @@ export async function runAdoptCommand(line: AdoptCommandLine): Promise<number> {
         tarball: line.runtimeTarball,
         keep: line.node === undefined && line.runtimeTarball === undefined,
       },
-      facts: await gatherFacts(signal),
+      facts: { ...facts, supervisor: facts.supervisor ?? (await probeSupervisor(signal, true)) },
       source: { root, version },
       signal,
       lock: async (prefix) => {

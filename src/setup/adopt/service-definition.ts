@@ -1,3 +1,6 @@
+import { MagnetarError } from '../../lib/errors.js'
+import { readFileState } from '../files/file-state.js'
+
 /** A program of Supervisor or a unit of systemd that starts something, as its files say. */
 export interface ServiceDefinition {
   readonly kind: 'supervisor' | 'systemd'
@@ -26,4 +29,13 @@ export interface ServiceEdit {
   /** undefined: there is no such file before. */
   readonly before: string | undefined
   readonly after: string
+}
+
+/** The text of a file of a service manager; undefined: there is none that this user can read. */
+export async function readDefinition(path: string, signal: AbortSignal): Promise<string | undefined> {
+  const state = await readFileState(path, signal).catch((error: unknown) => {
+    if (error instanceof MagnetarError) return undefined
+    throw error
+  })
+  return state?.kind === 'file' ? state.text : undefined
 }

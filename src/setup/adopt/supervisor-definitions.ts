@@ -3,19 +3,18 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { editIni } from '../../config/edit/ini.js'
 import { type IniFile, parseIni } from '../../config/ini.js'
 import { createProblems } from '../../config/problems.js'
-import { readFileState } from '../files/file-state.js'
 import { escapeForSupervisor } from '../files/render/supervisor-conf.js'
 import { includePatterns } from '../probes/supervisor.js'
 import type { SupervisorFacts } from '../types.js'
 import type { PulsarCommand } from './pulsar-command.js'
-import type { ServiceDefinition, ServiceEdit } from './service-definition.js'
+import { readDefinition, type ServiceDefinition, type ServiceEdit } from './service-definition.js'
 
 /** All programs of the main configuration and the files that it includes; files that cannot be read have none. */
 export async function readSupervisorPrograms(
   { configFile }: Pick<SupervisorFacts, 'configFile'>,
   signal: AbortSignal,
 ): Promise<ServiceDefinition[]> {
-  const main = await readText(configFile, signal)
+  const main = await readDefinition(configFile, signal)
   if (main === undefined) return []
   const files = [configFile]
   for (const pattern of includePatterns(main))
@@ -25,7 +24,7 @@ export async function readSupervisorPrograms(
   const texts = await Promise.all(
     [...new Set(files)].map(async (file) => ({
       file,
-      text: file === configFile ? main : await readText(file, signal),
+      text: file === configFile ? main : await readDefinition(file, signal),
     })),
   )
   const found = texts.flatMap(({ file, text }) =>
@@ -156,9 +155,4 @@ async function expand(pattern: string): Promise<string[]> {
     ),
   )
   return found.flat()
-}
-
-async function readText(file: string, signal: AbortSignal): Promise<string | undefined> {
-  const state = await readFileState(file, signal)
-  return state.kind === 'file' ? state.text : undefined
 }

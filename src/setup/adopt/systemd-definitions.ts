@@ -1,8 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, isAbsolute, join } from 'node:path'
-import { readFileState } from '../files/file-state.js'
 import type { PulsarCommand } from './pulsar-command.js'
-import type { ServiceDefinition, ServiceEdit } from './service-definition.js'
+import { readDefinition, type ServiceDefinition, type ServiceEdit } from './service-definition.js'
 
 /** Where units are, the strongest first (systemd.unit(5)). */
 export const UNIT_DIRECTORIES: readonly string[] = [
@@ -49,8 +48,7 @@ async function readUnit(
   for (const path of files) {
     // What we wrote ourselves is not how the Python Pulsar is started.
     if (basename(path) === DROP_IN) continue
-    const state = await readFileState(path, signal)
-    for (const [key, value] of state.kind === 'file' ? serviceSettings(state.text) : []) {
+    for (const [key, value] of serviceSettings((await readDefinition(path, signal)) ?? '')) {
       if (value === '') settings.delete(key)
       else settings.set(key, [...(settings.get(key) ?? []), { value, file: path }])
     }
@@ -60,8 +58,8 @@ async function readUnit(
   const last = (key: string): string | undefined => settings.get(key)?.at(-1)?.value
   const env: Record<string, string> = {}
   for (const { value } of settings.get('EnvironmentFile') ?? []) {
-    const state = await readFileState(value.replace(/^-/, ''), signal)
-    for (const line of state.kind === 'file' ? state.text.split('\n') : []) addVariable(env, line.trim())
+    const text = (await readDefinition(value.replace(/^-/, ''), signal)) ?? ''
+    for (const line of text.split('\n')) addVariable(env, line.trim())
   }
   for (const { value } of settings.get('Environment') ?? [])
     for (const [, double, single, plain] of value.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g))

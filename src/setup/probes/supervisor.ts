@@ -14,13 +14,21 @@ const CONFIG_FILES = [
 export const SUPERVISOR_CONF_VARIABLE = 'MAGNETAR_SETUP_SUPERVISOR_CONF'
 
 const TIMEOUT_MS = 4500
+const NO_DIRECTORY = { programsDirectory: '', extension: '' }
 
-/** The Supervisor that programs can be added to; undefined: none is installed, or its configuration includes no files. */
-export async function probeSupervisor(signal: AbortSignal): Promise<SupervisorFacts | undefined> {
+/**
+ * The Supervisor that programs can be added to; undefined: none is installed, or its configuration includes no files.
+ * @param withoutIncludes also one whose programs all stand in its main file; it has no directory to add to
+ */
+export async function probeSupervisor(
+  signal: AbortSignal,
+  withoutIncludes = false,
+): Promise<SupervisorFacts | undefined> {
   const named = process.env[SUPERVISOR_CONF_VARIABLE]
   for (const configFile of named ? [resolve(named)] : CONFIG_FILES) {
     const text = await readFile(configFile, { encoding: 'utf8', signal }).catch(() => undefined)
-    const programs = text === undefined ? undefined : readInclude(text, configFile)
+    const included = text === undefined ? undefined : readInclude(text, configFile)
+    const programs = included ?? (withoutIncludes && text !== undefined ? NO_DIRECTORY : undefined)
     if (programs === undefined) continue
     const [version, pid] = await Promise.all([
       output('supervisord', ['--version'], signal),

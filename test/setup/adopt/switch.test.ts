@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -14,6 +15,7 @@ import { integrityOf } from '../../../src/setup/runtime/program.js'
 import type { Facts } from '../../../src/setup/types.js'
 import { freePort } from '../../helpers/free-port.js'
 import { tempDirectory } from '../../helpers/temp-directory.js'
+import { waitFor } from '../../helpers/wait-for.js'
 import { writeFiles, writePackage, writeRuntime } from '../install-fixture.js'
 
 /** What systemctl does, of one unit: reads its files at daemon-reload, runs its command. It tells what it was asked to do. */
@@ -55,7 +57,10 @@ interface Site {
   readonly prefix: string
   readonly log: () => string[]
   readonly dropIn: string
+  readonly url: string
 }
+
+let integrity: Promise<string> | undefined
 
 async function makeSite(app = '', magnetar?: string): Promise<Site> {
   const root = await tempDirectory()
@@ -88,9 +93,8 @@ async function makeSite(app = '', magnetar?: string): Promise<Site> {
   writeRuntime(
     nodePaths(prefix, undefined),
     'here',
-    await integrityOf(process.execPath, AbortSignal.timeout(60_000)),
+    await (integrity ??= integrityOf(process.execPath, AbortSignal.timeout(60_000))),
   )
-  const { execFileSync } = await import('node:child_process')
   execFileSync(systemctl, ['daemon-reload'])
   execFileSync(systemctl, ['start', 'p.service'])
   onTestFinished(() => void execFileSync(systemctl, ['stop', 'p.service']))
@@ -123,19 +127,28 @@ async function makeSite(app = '', magnetar?: string): Promise<Site> {
     rmSync(join(state, 'log'), { force: true })
     return lines
   }
-  return { request, state, units, prefix, log, dropIn: join(units, 'p.service.d', 'zz-magnetar.conf') }
+  return {
+    request,
+    state,
+    units,
+    prefix,
+    log,
+    url: `http://127.0.0.1:${port}/`,
+    dropIn: join(units, 'p.service.d', 'zz-magnetar.conf'),
+  }
 }
 
 /** The Python stand-in needs a moment, as the real one does. */
 async function running(site: Site): Promise<Awaited<ReturnType<typeof prepareAdoption>>> {
-  return vi.waitFor(
-    async () => {
-      const prepared = await prepareAdoption(site.request)
-      expect(prepared.demands.obstacles).toEqual([])
-      return prepared
-    },
-    { timeout: 20_000, interval: 200 },
-  )
+  const answers = (): Promise<boolean> =>
+    fetch(site.url).then(
+      () => true,
+      () => false,
+    )
+  await waitFor(answers, { what: 'the stand-in', timeoutMs: 20_000 })
+  const prepared = await prepareAdoption(site.request)
+  expect(prepared.demands.obstacles).toEqual([])
+  return prepared
 }
 
 afterEach(() => vi.unstubAllEnvs())
@@ -180,8 +193,8 @@ describe('a unit that changes hands', () => {
     const site = await makeSite('', magnetar)
     const prepared = await running(site)
     const { signal } = site.request
-    const limits = { startMs: 3000, endMs: 3000 }
-    const tried = adopt(prepared, { signal, onStage: () => {}, limits: { ...limits } })
+    const limits = { startMs: 1500, endMs: 1500 }
+    const tried = adopt(prepared, { signal, onStage: () => {}, limits })
     await expect(tried).rejects.toMatchObject({ code: 'ADOPT_FAILED', message: expect.stringMatching(why) })
     await expect(tried).rejects.toThrow(/Taken back: p runs the Python Pulsar again/)
     expect(existsSync(site.dropIn)).toBe(false)
