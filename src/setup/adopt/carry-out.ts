@@ -102,6 +102,10 @@ async function goBack(
     const fix = why instanceof MagnetarError ? why.fix : undefined
     return new MagnetarError('ADOPT_FAILED', message, { cause: why, ...(fix === undefined ? {} : { fix }) })
   } catch (error) {
+    if (to === 'python' && (await isBackAsItWas(found, record))) {
+      const message = `${said}\nTaken back: the command of ${name} is as it was. The Python Pulsar does not run now, nor did it before.`
+      return new MagnetarError('ADOPT_FAILED', message, { cause: why })
+    }
     const message = `${said}\nTaking it back did not work either: ${messageOf(error)}`
     const { path } = record.edit
     return new MagnetarError('ADOPT_FAILED', message, {
@@ -125,6 +129,15 @@ function switchOf(
     pythonServes: pulsar.serves,
     onStage,
   }
+}
+
+/** Of a service that did not run when adopt was called, the file is all that there is to give back. */
+async function isBackAsItWas(
+  { status, record: before }: FoundPulsar,
+  record: AdoptionRecord,
+): Promise<boolean> {
+  const ran = status === 'running' || before?.state === 'adopting' || before?.state === 'adopted'
+  return !ran && (await planBack(record, AbortSignal.timeout(BACK_LIMIT_MS))).length === 0
 }
 
 /** The way back always has the full time. */

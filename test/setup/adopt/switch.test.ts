@@ -58,9 +58,16 @@ interface Site {
   readonly log: () => string[]
   readonly dropIn: string
   readonly url: string
+  readonly systemctl: string
 }
 
-let integrity: Promise<string> | undefined
+let integrity: string | undefined
+
+/** Read once: it is a hundred megabytes. */
+async function ownIntegrity(): Promise<string> {
+  integrity = integrity ?? (await integrityOf(process.execPath, AbortSignal.timeout(60_000)))
+  return integrity
+}
 
 async function makeSite(app = '', magnetar?: string): Promise<Site> {
   const root = await tempDirectory()
@@ -90,11 +97,7 @@ async function makeSite(app = '', magnetar?: string): Promise<Site> {
   })
   const prefix = join(root, 'p', 'magnetar')
   // The tests' own Node by a link: copying it is for the tests of just that.
-  writeRuntime(
-    nodePaths(prefix, undefined),
-    'here',
-    await (integrity ??= integrityOf(process.execPath, AbortSignal.timeout(60_000))),
-  )
+  writeRuntime(nodePaths(prefix, undefined), 'here', await ownIntegrity())
   execFileSync(systemctl, ['daemon-reload'])
   execFileSync(systemctl, ['start', 'p.service'])
   onTestFinished(() => void execFileSync(systemctl, ['stop', 'p.service']))
@@ -134,6 +137,7 @@ async function makeSite(app = '', magnetar?: string): Promise<Site> {
     prefix,
     log,
     url: `http://127.0.0.1:${port}/`,
+    systemctl,
     dropIn: join(units, 'p.service.d', 'zz-magnetar.conf'),
   }
 }
@@ -199,6 +203,17 @@ describe('a unit that changes hands', () => {
     await expect(tried).rejects.toThrow(/Taken back: p runs the Python Pulsar again/)
     expect(existsSync(site.dropIn)).toBe(false)
     expect(await findPulsar(site.request)).toMatchObject({ runsMagnetar: false, status: 'running' })
+  }, 60_000)
+
+  it('has its command back when neither server runs', async () => {
+    const site = await makeSite('', 'process.exit(78)\n')
+    execFileSync(site.systemctl, ['stop', 'p.service'])
+    writeFileSync(join(site.request.directory, 'server.mjs'), 'process.exit(1)\n')
+    const prepared = await prepareAdoption(site.request)
+    expect(prepared.status).toBe('stopped')
+    const tried = adopt(prepared, { signal: site.request.signal, onStage: () => {} })
+    await expect(tried).rejects.toThrow(/the command of p is as it was.*nor did it before/)
+    expect(existsSync(site.dropIn)).toBe(false)
   }, 60_000)
 
   it('is gone on with, or given back, after a run that was killed between stop and start', async () => {
