@@ -17,7 +17,6 @@ import type { AdoptCommandLine } from '../adopt.js'
 import { confirm } from '../confirm.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
-import { programName } from '../own-command.js'
 import { packageRoot } from '../package.js'
 import { SIGNS } from '../palette.js'
 import { printError } from '../print.js'
@@ -86,7 +85,7 @@ async function runAdopt(line: AdoptCommandLine, request: AdoptionRequest, output
   const { directory } = prepared.installation
   output.say(`${name} runs Magnetar ${program.release}, on the same configuration.`)
   output.say(`  look at it:  ${prefix}/bin/magnetar status --config ${service.pulsar.configDirectory}`)
-  output.say(`  back:        ${await backCommand(line, directory)}`)
+  output.say(`  back:        ${backCommand(line, directory, prefix)}`)
   output.event('result', { result: 'adopted', prefix, service: name, release: program.release })
   return EXIT.ok
 }
@@ -144,10 +143,15 @@ async function inStages<T>(
   }
 }
 
-async function backCommand({ service, prefix }: AdoptCommandLine, directory: string): Promise<string> {
-  const words = [await programName(process.env), 'adopt', quoteForShell(directory), '--undo']
+/** By the program that was just put there: the one that runs may be a checkout. */
+function backCommand(
+  { service, prefix: given }: AdoptCommandLine,
+  directory: string,
+  prefix: string,
+): string {
+  const words = [quoteForShell(`${prefix}/bin/magnetar`), 'adopt', quoteForShell(directory), '--undo']
   if (service !== undefined) words.push('--service', quoteForShell(service))
-  if (prefix !== undefined) words.push('--prefix', quoteForShell(resolve(prefix)))
+  if (given !== undefined) words.push('--prefix', quoteForShell(prefix))
   return words.join(' ')
 }
 
