@@ -24,7 +24,7 @@ export default defineConfig({
           // Real programs on a real machine, after the rest. They mostly wait, and each file has ports and directories of its own.
           name: 'peers',
           include: ['test/peers/**/*.test.ts'],
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 180_000,
