@@ -1,7 +1,8 @@
 #!/bin/bash
 # Starts the scripts of local jobs on behalf of the server: a process of 3 MB forks in a fraction of a millisecond, the
 # server itself blocks for many (docs/decisions/0005). One of these runs beside each server; at the end of its standard
-# input it ends, and the jobs go on. For bash 4.2 and newer; builtins only.
+# input it ends, and the jobs go on. For bash 4.2 and newer; builtins only, but for the end of a
+# job that outlives its server.
 #
 # Requests, on standard input, each field ended by NUL; relative paths are below the job directory:
 #   NUMBER DIRECTORY SCRIPT WORKING_DIRECTORY STDOUT STDERR     start this job
@@ -72,7 +73,10 @@ lead() {
     [ "$run" = other ] || [ -s "$dir/return_code" ] || printf '%s\n' "$code" > "$dir/.magnetar-exit"
     # Left to a Python server, which takes a job for running as long as these are there.
     [ ! -e "$dir/.magnetar-left" ] || [ "$run" = other ] || rm -f "$dir/pid" "$dir/submitted"
-    printf 'ended %s %s %s\n' "$number" "$code" "$run"
+    printf 'ended %s %s %s\n' "$number" "$code" "$run" && return
+    # No server reads that, and none puts on the disk what the job made: should the machine go down before there is one, the results
+    # count all the same.
+    [ "$run" = other ] || [ ! -s "$dir/return_code" ] || ! sync -f -- "$dir" || : > "$dir/.magnetar-synced"
 }
 
 fail() {

@@ -24,6 +24,8 @@ export interface JobDirectory {
   readonly unstructured: string
   readonly script: string
   readonly returnCode: string
+  /** All that the job made is on the disk: left by the process that waited for its script, when no server was there to be told. */
+  readonly resultsSynced: string
   readonly launchConfig: string
   readonly jobStdout: string
   readonly jobStderr: string
@@ -43,6 +45,7 @@ export function jobDirectory(stagingDirectory: string, jobId: string): JobDirect
     unstructured: path.join(at, 'unstructured'),
     script: path.join(at, 'command.sh'),
     returnCode: path.join(at, 'return_code'),
+    resultsSynced: path.join(at, '.magnetar-synced'),
     launchConfig: path.join(at, 'launch_config'),
     jobStdout: path.join(metadata, 'job_stdout'),
     jobStderr: path.join(metadata, 'job_stderr'),

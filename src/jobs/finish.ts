@@ -1,8 +1,10 @@
+import { beginKey } from './begin-note.js'
 import { disk } from './disk/disk.js'
 import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
 import type { JobNews } from './journal/event.js'
 import { journaled } from './journal/note.js'
 import { activeKey, endedKey, type JobEnd, type JobRecord } from './record.js'
+import { syncResults } from './sync-results.js'
 import { forgetTransfers } from './transfer-notes.js'
 import { isDone } from './transitions.js'
 
@@ -20,7 +22,7 @@ export async function finishJob(context: ManagerContext, job: Job, end: JobEnd):
 export async function recordEnd(context: ManagerContext, job: Job, end: JobEnd): Promise<void> {
   if (context.jobs.get(job.id) !== job || isDone(job.status)) return
   // What this node delivered is at Galaxy. Anything else the client is about to fetch from here.
-  if (end.status === 'complete' && !job.stagesOut) await disk.syncResults(job.directory.path)
+  if (end.status === 'complete' && !job.stagesOut) await syncResults(job.directory.path)
   const reason = end.reason === undefined ? {} : { reason: end.reason }
   const returnCode = end.returnCode ?? end.exitCode
   await forgetActive(context, job, recordOf(job, { status: end.status, ...reason }), {
@@ -73,6 +75,7 @@ async function forgetActive(
   const ended = endedKey(name, job.id)
   await context.store.write([
     { type: 'del', key: activeKey(name, job.id) },
+    ...(job.begin ? [{ type: 'del' as const, key: beginKey(name, job.id) }] : []),
     job.cleaned ? { type: 'del', key: ended } : { type: 'put', key: ended, value: record },
     journaled(context, job.id, news),
   ])

@@ -8,6 +8,7 @@ import type { Scheduler } from '../schedulers/scheduler.js'
 import type { HttpClient } from '../staging/http-client.js'
 import type { TransferQueue } from '../staging/transfer-queue.js'
 import type { Store } from '../store/store.js'
+import type { BeginNote } from './begin-note.js'
 import { type JobDirectory, jobDirectory } from './directory.js'
 import type { ToolInfo } from './disk/setup.js'
 import { type StateNote, withState } from './history.js'
@@ -43,6 +44,8 @@ export interface Job {
   readonly stagesOut: boolean
   /** It has run and ended so; its outputs are being delivered. */
   end: JobEnd | undefined
+  /** Since when it may have begun to run on this machine. */
+  begin: BeginNote | undefined
   /** Ends its transfers. */
   moving: AbortController | undefined
   /** Ends the search for what its tool requires. */
@@ -78,6 +81,10 @@ export interface ManagerContext {
   readonly persistenceDirectory: string | undefined
   readonly log: Logger
   readonly jobs: Map<string, Job>
+  /** Of this machine since it was last started; empty where jobs run elsewhere, or the kernel tells none. */
+  readonly bootId: string
+  /** Jobs that are being submitted and for which a place is kept. */
+  readonly promised: Set<string>
   /** Job directories that were made or seen lately, so that each of a job's uploads need not look for its directory. */
   readonly recentlySeen: Recent<true>
   /** How jobs ended lately, so that the polls which see it need not ask the store. */
@@ -122,6 +129,7 @@ export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
     stagesIn: record.stagesIn ?? false,
     stagesOut: record.stagesOut ?? false,
     end: record.end,
+    begin: undefined,
     moving: undefined,
     providing: undefined,
     progress: undefined,

@@ -7,6 +7,7 @@ import { disk } from './disk/disk.js'
 import { eventFiles, recordEnd, settleStopped } from './finish.js'
 import { changeStatus, type Job, type ManagerContext } from './job.js'
 import { endRun } from './staging-work.js'
+import { wentDown } from './went-down.js'
 
 /** Above this a return code may be a signal's: then the scheduler is asked whether it was the one who killed. */
 const LAST_PLAIN_CODE = 128
@@ -25,6 +26,8 @@ export function noteEnded(context: ManagerContext, jobId: string): Promise<void>
   return underLock(context, jobId, async (job) => {
     if (job.end) return
     if (job.stopping) return askSoon(job)
+    // That is for the recovery to say.
+    if (wentDown(context, job)) return
     const code = await disk.readEnd(job.directory.path, LAST_PLAIN_CODE, eventFiles(context, jobId))
     if (code === undefined) {
       job.announcedAtMs ??= Date.now()
@@ -39,7 +42,7 @@ export function noteEnded(context: ManagerContext, jobId: string): Promise<void>
 /** What the scheduler says of a job. */
 export function noteReport(context: ManagerContext, jobId: string, report: SchedulerReport): Promise<void> {
   return underLock(context, jobId, async (job) => {
-    if (job.end) return
+    if (job.end || (wentDown(context, job) && !job.stopping)) return
     job.newsAtMs = Date.now()
     if (report.state === 'queued' || report.state === 'running') {
       job.endedSinceMs = undefined

@@ -1,6 +1,7 @@
 import { messageOf } from '../lib/errors.js'
 import { backoffMs, pause } from '../lib/timing.js'
 import { SchedulerDown, type Submission, type SubmitParams } from '../schedulers/scheduler.js'
+import { noteBegin } from './begin-note.js'
 import type { JobDirectory } from './directory.js'
 import { disk } from './disk/disk.js'
 import { finishJob } from './finish.js'
@@ -26,6 +27,7 @@ export function submissionOf(context: ManagerContext, job: Job): Submission {
     workingDirectory: directory.working,
     stdout: directory.jobStdout,
     stderr: directory.jobStderr,
+    ...(context.bootId === '' ? {} : { willStart: () => noteBegin(context, job) }),
   }
 }
 

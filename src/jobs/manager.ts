@@ -5,6 +5,8 @@ import { makeDirectories } from '../lib/fs.js'
 import { createKeyedLock } from '../lib/keyed-lock.js'
 import type { Logger } from '../lib/log.js'
 import { createRecent } from '../lib/recent.js'
+import { isLocal } from '../schedulers/index.js'
+import { bootId } from '../schedulers/process-table.js'
 import type { Scheduler } from '../schedulers/scheduler.js'
 import type { HttpClient } from '../staging/http-client.js'
 import type { TransferQueue } from '../staging/transfer-queue.js'
@@ -29,6 +31,8 @@ export interface ManagerParts {
   readonly version: string
   readonly scheduler: Scheduler
   readonly returnCodeWaitMs: number
+  /** Of the machine that runs the jobs; by default this one, if it does. */
+  readonly bootId?: string | undefined
   readonly metrics: readonly MetricPluginConfig[]
   /** undefined: what tools require is not looked at. */
   readonly dependencies?: Dependencies | undefined
@@ -93,6 +97,8 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     persistenceDirectory: parts.persistenceDirectory ?? undefined,
     log,
     jobs: new Map(),
+    bootId: parts.bootId ?? (isLocal(config) ? bootId() : ''),
+    promised: new Set(),
     recentlySeen: createRecent(RECENT_JOBS),
     recentlyEnded: createRecent(RECENT_JOBS),
     lock: createKeyedLock(),

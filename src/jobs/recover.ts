@@ -3,6 +3,7 @@ import { mayPass, messageOf } from '../lib/errors.js'
 import { backoffMs, pause } from '../lib/timing.js'
 import { SchedulerDown } from '../schedulers/scheduler.js'
 import { STARTED_FILE } from '../schedulers/started-file.js'
+import { loadBegins } from './begin-note.js'
 import { disk } from './disk/disk.js'
 import { finishJob } from './finish.js'
 import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext } from './job.js'
@@ -12,6 +13,7 @@ import { submissionOf } from './launch.js'
 import { activeKey, type JobRecord } from './record.js'
 import { stopJob } from './stop.js'
 import { forgetStrayNotes } from './transfer-notes.js'
+import { endCutOff, wentDown } from './went-down.js'
 
 /**
  * After a restart, what we recorded × what is there decides (the second written table):
@@ -19,6 +21,7 @@ import { forgetStrayNotes } from './transfer-notes.js'
  * | record | script's end is announced | the scheduler has it | then |
  * | --- | --- | --- | --- |
  * | alive | yes | – | finish from its return code |
+ * | alive, may have begun before the machine went down | – | – | lost, or failed unless its results are known to be on the disk |
  * | alive | no | yes | adopt: go on watching it |
  * | alive | no | no | launch it: it was never handed over, or its script refuses a second run |
  * | alive, its inputs not all fetched | – | no | fetch the rest, then launch it |
@@ -63,14 +66,19 @@ async function takeUp(
       open.push(job)
     } else await context.lock.run(job.id, () => giveUp(context, job))
   }
-  const toDeliver = open.filter((job) => job.end !== undefined && !job.stopping)
+  for (const job of open) {
+    if (!wentDown(context, job)) continue
+    await context.lock.run(job.id, () => endCutOff(context, job))
+  }
+  const stillOpen = open.filter((job) => context.jobs.get(job.id) === job)
+  const toDeliver = stillOpen.filter((job) => job.end !== undefined && !job.stopping)
   // That needs no scheduler.
   for (const job of toDeliver) {
     if (delivering.has(job)) continue
     delivering.add(job)
     context.deliver(job)
   }
-  const ran = open.filter((job) => job.end === undefined || job.stopping)
+  const ran = stillOpen.filter((job) => job.end === undefined || job.stopping)
   // Before the scheduler is asked: what begins meanwhile it has.
   const begun = new Set<Job>()
   for (const job of ran) {
@@ -114,6 +122,7 @@ export async function loadRecords(context: ManagerContext): Promise<void> {
     context.jobs.set(job.id, job)
     if (!job.stagesIn) changeStatus(context, job, 'queued')
   }
+  await loadBegins(context)
   await forgetStrayNotes(context.store, context.config.name, (jobId) => context.jobs.has(jobId))
 }
 

@@ -1,5 +1,6 @@
 import { messageOf } from '../lib/errors.js'
 import { pause } from '../lib/timing.js'
+import { noteSynced } from './begin-note.js'
 import { finishJob, writeEnd } from './finish.js'
 import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
 import { journaled } from './journal/note.js'
@@ -10,6 +11,7 @@ import { activeKey, type JobEnd } from './record.js'
 import { stageIn } from './stage-in.js'
 import { stageOut } from './stage-out.js'
 import { stopJob } from './stop.js'
+import { syncResults } from './sync-results.js'
 import { forgetTransfers } from './transfer-notes.js'
 import { isDone } from './transitions.js'
 import type { SubmitRequest } from './types.js'
@@ -28,6 +30,8 @@ export interface StagingWork {
 }
 
 const RETRY_MS = 2000
+/** After so long a delivery is one that takes long. */
+const KEEP_AFTER_MS = 1000
 
 export function createStagingWork(context: ManagerContext, launches: LaunchQueue): StagingWork {
   const working = new Set<Promise<void>>()
@@ -122,6 +126,7 @@ async function deliver(context: ManagerContext, job: Job, live: LiveOutput): Pro
   let failure: string | undefined
   try {
     const moving = startMoving(context, job)
+    void keepResults(context, job, moving)
     await live.finish(job).catch((error: unknown) => {
       context.log.warn({ job: job.id }, `the rest of its output was not sent: ${messageOf(error)}`)
     })
@@ -139,6 +144,21 @@ async function deliver(context: ManagerContext, job: Job, live: LiveOutput): Pro
     const reason = end.reason === undefined ? failure : `${end.reason}\n${failure}`
     return finishJob(context, job, { ...end, status: 'failed', reason })
   })
+}
+
+/**
+ * A delivery that takes long goes on after a loss of power, when what it sends had been put on the disk. Those that are through in a
+ * moment are not worth a sync. Never rejects.
+ */
+async function keepResults(context: ManagerContext, job: Job, signal: AbortSignal): Promise<void> {
+  if (!job.begin || job.begin.synced) return
+  await pause(KEEP_AFTER_MS, signal)
+  const isOpen = (): boolean => !signal.aborted && context.jobs.get(job.id) === job
+  try {
+    if (isOpen() && (await syncResults(job.directory.path)) && isOpen()) await noteSynced(context, job)
+  } catch (error) {
+    context.log.warn({ job: job.id }, `its results could not be put on the disk: ${messageOf(error)}`)
+  }
 }
 
 function startMoving(context: ManagerContext, job: Job): AbortSignal {

@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { MagnetarError, messageOf } from '../lib/errors.js'
 import { checkRemoteStaging, checkStagingShape } from '../staging/check-remote-staging.js'
 import type { SetupEntry } from '../staging/setup-action.js'
+import { beginWithSubmit, promisePlace } from './begin-note.js'
 import { UPLOAD_DIRECTORIES } from './directory.js'
 import { disk } from './disk/disk.js'
 import { uploadTarget } from './file-types.js'
@@ -10,6 +11,7 @@ import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext
 import { journaled } from './journal/note.js'
 import { wantsLiveOutput } from './live-output-post.js'
 import { activeKey, endedKey, type JobRecord } from './record.js'
+import { hasRequirements } from './requirements.js'
 import { wantsStageIn } from './stage-in.js'
 import { forgetTransfers } from './transfer-notes.js'
 import type { SubmitRequest } from './types.js'
@@ -93,16 +95,25 @@ export async function recordSubmit(
   }
   // Of an earlier job of the same id.
   if (record.stagesIn || record.stagesOut) await forgetTransfers(context.store, context.config.name, jobId)
-  await context.store.write([
-    { type: 'put', key: activeKey(context.config.name, jobId), value: record },
-    journaled(context, jobId, {
-      kind: 'submitted',
-      ...(record.stagesIn ? { stagesIn: true } : {}),
-      ...(record.stagesOut ? { stagesOut: true } : {}),
-    }),
-  ])
-  const job = jobFromRecord(context, record)
-  context.jobs.set(jobId, job)
+  const launchesNow = !stagesIn && !(context.dependencies && hasRequirements(launch.dependencies_description))
+  let job: Job
+  const begins = launchesNow && promisePlace(context, jobId)
+  try {
+    await context.store.write([
+      { type: 'put', key: activeKey(context.config.name, jobId), value: record },
+      ...beginWithSubmit(context, jobId, begins),
+      journaled(context, jobId, {
+        kind: 'submitted',
+        ...(record.stagesIn ? { stagesIn: true } : {}),
+        ...(record.stagesOut ? { stagesOut: true } : {}),
+      }),
+    ])
+    job = jobFromRecord(context, record)
+    if (begins) job.begin = { bootId: context.bootId }
+    context.jobs.set(jobId, job)
+  } finally {
+    context.promised.delete(jobId)
+  }
   if (!job.stagesIn) changeStatus(context, job, 'queued')
   return { job, launch }
 }

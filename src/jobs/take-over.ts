@@ -2,6 +2,7 @@ import path from 'node:path'
 import { messageOf } from '../lib/errors.js'
 import { listDirectory } from '../lib/fs.js'
 import { createLimit } from '../lib/limit.js'
+import { beginKey } from './begin-note.js'
 import { disk } from './disk/disk.js'
 import type { PythonTraces } from './disk/python-traces.js'
 import { finishJob } from './finish.js'
@@ -218,6 +219,10 @@ async function goOn(context: ManagerContext, job: Job, outcome: Outcome): Promis
       changeStatus(context, job, 'queued')
       await disk.removeFile(path.join(job.directory.path, 'command_line'))
   }
-  const change = { type: 'put', key: activeKey(context.config.name, job.id), value: recordOf(job) } as const
-  await context.store.write([change])
+  // What it did with the job is told by its files alone.
+  job.begin = undefined
+  await context.store.write([
+    { type: 'put', key: activeKey(context.config.name, job.id), value: recordOf(job) },
+    { type: 'del', key: beginKey(context.config.name, job.id) },
+  ])
 }

@@ -80,6 +80,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
 
   async function start(entry: RunningJob): Promise<void> {
     const { job } = entry
+    await job.willStart?.()
     const script = await runner.start(job)
     if (script.pid === undefined) return follow(entry, script)
     entry.process = identify(script.pid) ?? { pid: script.pid, startTime: '0', bootId: '' }

@@ -32,6 +32,8 @@ export interface Submission {
   /** Files that take the script's own streams. */
   readonly stdout: string
   readonly stderr: string
+  /** Where this machine runs the script: awaited before it is started. Rejects when it is not to be started any more. */
+  readonly willStart?: () => Promise<void>
 }
 
 /** A submission whose external id was never recorded, or whose process must be found again after a restart. */

@@ -23,8 +23,7 @@ export function judgeLife(world: World, life: Life, expected: Expectation): stri
   const found = [...life.violations]
   const { end, client } = life
   const runs = runsOf(world, life.id)
-  // A start that had not reached the disk when the power went is made again.
-  if (runs > 1 && !expected.power) found.push(`ran ${runs} times`)
+  if (runs > 1) found.push(`ran ${runs} times`)
   for (const { call, status, text } of client.errors) {
     if (status < 500) found.push(`${call} was refused: ${status} ${text}`)
     else if (!saysWhat(text)) found.push(`${call}: ${status} does not say what happened: ${anonymous(text)}`)
@@ -34,16 +33,18 @@ export function judgeLife(world: World, life: Life, expected: Expectation): stri
   if (!end) return found
   const { status, returncode } = end
   if (status === 'complete') {
-    if (runs !== 1 && !(expected.power && runs > 1)) found.push(`complete, and ran ${runs} times`)
+    if (runs !== 1) found.push(`complete, and ran ${runs} times`)
     if (returncode !== 0 && !expected.hitsTool)
       found.push(`complete with return code ${returncode}: ${end.stderr}`)
   } else if (status === 'failed') {
     const reason = REASONS[expected.effect.split(' ')[0] ?? '']
+    if (expected.power && !/machine went down/.test(String(end.stderr)))
+      found.push(`failed for a reason that is not true: ${end.stderr}`)
     if (reason === undefined && !expected.power && !expected.hitsTool) found.push(`failed: ${end.stderr}`)
     else if (reason && !reason.test(String(end.stderr)))
       found.push(`failed for a reason that is not true: ${end.stderr}`)
   } else if (status === 'lost') {
-    if (!expected.power) found.push(`lost: ${end.stderr}`)
+    if (!expected.power || !/machine went down/.test(String(end.stderr))) found.push(`lost: ${end.stderr}`)
   } else if (status !== 'cancelled' || life.name !== 'cancel') found.push(`ended as ${status}`)
   return [...new Set(found)]
 }

@@ -60,6 +60,7 @@ export async function startManager(
     http?: HttpClient
     config?: Partial<ManagerConfig>
     returnCodeWaitMs?: number
+    bootId?: string
     log?: Logger
     dependencies?: Dependencies
   } = {},
@@ -69,6 +70,7 @@ export async function startManager(
     version: '0.16.0',
     scheduler,
     returnCodeWaitMs: more.returnCodeWaitMs ?? 0,
+    bootId: more.bootId,
     metrics: [{ type: 'core', options: {} }],
     dependencies: more.dependencies,
     store: more.store ?? openMemoryStore(),

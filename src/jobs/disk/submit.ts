@@ -53,22 +53,29 @@ export function writeSubmit(files: SubmitFiles): SubmitOutcome {
   return { outcome: 'written', toSync, tool: files.setup?.tool ?? readTool(directory) }
 }
 
-/** Of what a job left, so much is synced; what a tool with more files made is on the disk when the system gets to it. */
-const MAX_RESULTS = 1000
 const RESULT_DIRECTORIES = ['outputs', 'metadata', 'working']
 
-/**
- * Puts on the disk what clients are told and given of a job that has ended: its return code, its streams, and what it made. A file
- * system that cannot do that is no error. @throws the system error of a disk that fails
- */
-export function syncResults(directory: string): void {
-  const names = RESULT_DIRECTORIES.flatMap((name) => listTree(path.join(directory, name)))
-  const top = listTree(directory, false)
-  for (const name of [...top, ...names].slice(0, MAX_RESULTS)) syncOne(name)
+/** What a job left, files before the directories that hold them; `most` names at the most. */
+export function listResults(directory: string, most: number): string[] {
+  const top = listTree(directory, most, false)
+  const names = RESULT_DIRECTORIES.flatMap((name) => listTree(path.join(directory, name), most))
+  return [...top, ...names].slice(0, most)
+}
+
+/** Opens them to be synced, then closed; what is gone is passed over. */
+export function openResults(names: readonly string[]): number[] {
+  const toSync: number[] = []
+  try {
+    for (const name of names) openToSync(name, toSync)
+  } catch (error) {
+    for (const fd of toSync) fs.closeSync(fd)
+    throw error
+  }
+  return toSync
 }
 
 /** Regular files, then the directory that holds them; nothing when it is not there. */
-function listTree(directory: string, deep = true): string[] {
+function listTree(directory: string, most: number, deep = true): string[] {
   let entries: fs.Dirent[]
   try {
     entries = fs.readdirSync(directory, { withFileTypes: true })
@@ -78,26 +85,12 @@ function listTree(directory: string, deep = true): string[] {
   }
   const found: string[] = []
   for (const entry of entries) {
-    if (found.length > MAX_RESULTS) break
+    if (found.length > most) break
     const name = path.join(directory, entry.name)
     if (entry.isFile()) found.push(name)
-    else if (deep && entry.isDirectory()) found.push(...listTree(name))
+    else if (deep && entry.isDirectory()) found.push(...listTree(name, most))
   }
   return [...found, directory]
-}
-
-function syncOne(name: string): void {
-  const fds: number[] = []
-  openToSync(name, fds)
-  for (const fd of fds) {
-    try {
-      fs.fsyncSync(fd)
-    } catch (error) {
-      if (errnoOf(error) !== 'EINVAL') throw error
-    } finally {
-      fs.closeSync(fd)
-    }
-  }
 }
 
 /** Regular files and directories that are not empty. Links are not followed, pipes and devices not opened. */

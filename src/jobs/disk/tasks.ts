@@ -32,7 +32,7 @@ import {
   recycleJobDirectory,
 } from './setup.js'
 import { readResults, statusWithoutRecord } from './status.js'
-import { syncResults, writeSubmit } from './submit.js'
+import { listResults, openResults, writeSubmit } from './submit.js'
 
 /** Whether there is anything at this path; a symbolic link counts as itself. */
 function exists(file: string): boolean {
@@ -50,12 +50,14 @@ export const diskTasks = {
   discardNewFile,
   exists,
   leaveLocalJob,
+  listResults,
   makeFilePrivate,
   makeJobDirectory,
   makeJobDirectoryIfMissing,
   makeParents,
   openForRead,
   openNewFile,
+  openResults,
   park,
   readChunk,
   readIfThere,
@@ -75,6 +77,5 @@ export const diskTasks = {
   writeFlags,
   writeLiveState,
   writeScript,
-  syncResults,
   writeSubmit,
 }

@@ -1,7 +1,8 @@
 /*
  * Sits between a program and the C library (LD_PRELOAD) and lets file operations below one directory go wrong when it is told to, in
  * all processes of a server and its jobs. Two files steer it, both named in the environment and both seen by all processes:
- *   MAGNETAR_FAULTS  the words of struct state below, mapped: what to do at which call, and what was met
+ *   MAGNETAR_FAULTS  (with .boot at its end: what the kernel's boot_id is from now on)
+ *                    the words of struct state below, mapped: what to do at which call, and what was met
  *   MAGNETAR_LOG     (a directory, with a slash at its end) what changed the disk, in order: log, and contents as they were when
  *                    they were synced: 0, 1, 2, …
  * MAGNETAR_ROOT is the directory, without links, without a slash at its end. faults.ts is the other side.
@@ -225,6 +226,12 @@ static int opened(int at, const char *path, int flags, mode_t mode) {
   static int (*real)(int, const char *, int, ...);
   if (!real) real = dlsym(RTLD_NEXT, "openat64");
   char full[PATH_MAX];
+  /* After a loss of power the machine was started anew, for those who ask the kernel. */
+  if (state && path && !strcmp(path, "/proc/sys/kernel/random/boot_id")) {
+    snprintf(full, sizeof full, "%s.boot", faults_file);
+    int fd = real(AT_FDCWD, full, flags, mode);
+    return fd >= 0 ? fd : real(at, path, flags, mode);
+  }
   if ((flags & O_PATH) || !below_path(at, path, full)) return real(at, path, flags, mode);
   int creates = (flags & O_CREAT) != 0;
   int action = meet(creates ? CREATE : OPEN, full);

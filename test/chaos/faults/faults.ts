@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -77,6 +78,8 @@ export interface FaultLayer {
   readonly env: Readonly<Record<string, string>>
   /** Where the log of changes is. */
   readonly logDirectory: string
+  /** The next processes find that the machine was started anew. */
+  reboot(): void
   /** Before each start: the next process is the server. Nothing is armed then. */
   reset(options?: { readonly logs?: boolean }): void
   arm(fault: Fault): void
@@ -157,6 +160,7 @@ export function createFaultLayer(library: string, directory: string, root: strin
       MAGNETAR_LOG: `${logDirectory}/`,
     },
     logDirectory,
+    reboot: () => writeFileSync(`${file}.boot`, `${randomUUID()}\n`),
     reset({ logs = false } = {}) {
       clear()
       put(WORD.over, 0)

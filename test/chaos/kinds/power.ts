@@ -76,6 +76,7 @@ export async function runPower(
         if (durable !== undefined) {
           await killAll()
           losePower(directory, durable, layer.logDirectory, model, random)
+          layer.reboot()
           losses += 1
         }
         durable = readDurable(directory)
