@@ -1,4 +1,5 @@
 import { messageOf } from '../lib/errors.js'
+import { createLimit } from '../lib/limit.js'
 import { pause } from '../lib/timing.js'
 import { noteSynced } from './begin-note.js'
 import { finishJob, writeEnd } from './finish.js'
@@ -31,7 +32,9 @@ export interface StagingWork {
 
 const RETRY_MS = 2000
 /** After so long a delivery is one that takes long. */
-const KEEP_AFTER_MS = 1000
+const KEEP_AFTER_MS = 2000
+/** One at a time: nobody waits for these. */
+const keeping = createLimit(1)
 
 export function createStagingWork(context: ManagerContext, launches: LaunchQueue): StagingWork {
   const working = new Set<Promise<void>>()
@@ -155,7 +158,9 @@ async function keepResults(context: ManagerContext, job: Job, signal: AbortSigna
   await pause(KEEP_AFTER_MS, signal)
   const isOpen = (): boolean => !signal.aborted && context.jobs.get(job.id) === job
   try {
-    if (isOpen() && (await syncResults(job.directory.path)) && isOpen()) await noteSynced(context, job)
+    await keeping(async () => {
+      if (isOpen() && (await syncResults(job.directory.path)) && isOpen()) await noteSynced(context, job)
+    })
   } catch (error) {
     context.log.warn({ job: job.id }, `its results could not be put on the disk: ${messageOf(error)}`)
   }

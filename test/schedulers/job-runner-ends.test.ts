@@ -49,6 +49,29 @@ describe('the job runner, when something ends', () => {
     expect(await exitFileOf(job)).toBe('-15\n')
   })
 
+  it('puts on the disk what a job made that ends without a server, and no other', async () => {
+    const [runner, another] = [openRunner(), openRunner()]
+    const root = await tempDirectory()
+    const body = `${UNTIL_RELEASED}; echo 0 > ../return_code`
+    const [told, left, killed] = await Promise.all([
+      writeJob(root, 'told', body),
+      writeJob(root, 'left', body),
+      writeJob(root, 'killed', UNTIL_RELEASED),
+    ])
+    const { ended } = await another.start(told)
+    for (const job of [left, killed]) await runner.start(job)
+    await lineOf(killed, 'runs')
+    runner.close()
+    await release(told)
+    expect(await ended).toBe(0)
+    await release(left)
+    await waitFor(() => exists(join(left.directory, '.magnetar-synced')), { what: 'sync' })
+    process.kill(await pidOf(killed), 'SIGKILL')
+    expect(await exitFileOf(killed)).toBe('-9\n')
+    for (const { directory } of [told, killed])
+      expect(await exists(join(directory, '.magnetar-synced'))).toBe(false)
+  })
+
   it('keeps the exit status when a script and the process that waits for it are signalled at once', async () => {
     const runner = openRunner()
     const root = await tempDirectory()
@@ -175,10 +198,10 @@ describe('the local scheduler on the job runner', () => {
     await release(job)
     expect(await waitForState(after, '1', 'ended')).toEqual({ state: 'ended' })
   })
-
-  async function pidOf(job: Submission): Promise<number> {
-    const started = parseStarted(await readFile(join(job.directory, 'started'), 'utf8'))
-    if (!started) throw new Error('not started')
-    return started.process.pid
-  }
 })
+
+async function pidOf(job: Submission): Promise<number> {
+  const started = parseStarted(await readFile(join(job.directory, 'started'), 'utf8'))
+  if (!started) throw new Error('not started')
+  return started.process.pid
+}
