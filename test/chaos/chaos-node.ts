@@ -23,6 +23,8 @@ export interface Ending {
 
 /** A server that may die at any time, and is then started again by whoever needs it next. */
 export interface ChaosNode {
+  /** Name of what runs as the server. */
+  readonly program: string
   readonly directory: string
   readonly url: string
   readonly layer: FaultLayer
@@ -166,6 +168,7 @@ export async function createChaosNode(
   }
 
   const node: ChaosNode = {
+    program: program.name,
     directory,
     url,
     layer,

@@ -1,3 +1,6 @@
+import path from 'node:path'
+import { connectControl } from '../../src/control/client.js'
+import { controlPlace } from '../../src/control/socket-path.js'
 import type { Ending } from './chaos-node.js'
 import type { Effect } from './faults/faults.js'
 import { type Life, runsOf, type World } from './lives.js'
@@ -47,6 +50,27 @@ export function judgeLife(world: World, life: Life, expected: Expectation): stri
     if (!expected.power || !/machine went down/.test(String(end.stderr))) found.push(`lost: ${end.stderr}`)
   } else if (status !== 'cancelled' || life.name !== 'cancel') found.push(`ended as ${status}`)
   return [...new Set(found)]
+}
+
+/** What the node's own journal says of its jobs, as `magnetar audit` has it; what was said before is not said again. A Python Pulsar has none. */
+export async function auditNode({ node, audited }: World): Promise<string[]> {
+  if (node.program !== 'magnetar') return []
+  await node.ensureUp()
+  const place = controlPlace({
+    persistenceDirectory: path.join(node.directory, 'persisted_data'),
+    stagingDirectory: path.join(node.directory, 'staging'),
+  })
+  const client = await connectControl(place, AbortSignal.timeout(30_000))
+  if (!client) return ['the audit cannot be asked for: nobody listens to admins']
+  const { violations, hasJournal } = await client.audit({})
+  if (!hasJournal) return ['the audit finds no journal']
+  const found = violations.map(({ rule, job, message, timeline }) => {
+    const story = timeline.slice(-8).map(({ text }) => text)
+    return `audit: ${rule}: ${job === undefined ? '' : `job ${job} `}${message} [${story.join('; ')}]`
+  })
+  const news = found.filter((each) => !audited.has(each))
+  for (const each of news) audited.add(each)
+  return news
 }
 
 /** Without what tells one answer from the next. */

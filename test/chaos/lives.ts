@@ -29,6 +29,8 @@ export interface World {
   readonly galaxy: JobFilesServer
   /** Apart from the node's directory: a line per run of each job. */
   readonly runsDirectory: string
+  /** What an audit has found already. */
+  readonly audited: Set<string>
   /** Milliseconds that the tool of each job takes. */
   readonly toolMs?: number
   /** A client whose server goes before it has confirmed the submit begins again with setup and uploads. */

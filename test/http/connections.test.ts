@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { waitFor } from '../helpers/wait-for.js'
 import { startServer } from './fake-node.js'
 import { codeOf, exchangeBytes, open, parseReplies, send } from './wire-client.js'
@@ -202,4 +202,20 @@ describe('close', () => {
       'called off',
     )
   })
+})
+
+it('a client that is gone when its CONNECT is read does not end the server', async () => {
+  const { port } = await startServer()
+  const unhandled: unknown[] = []
+  const note = (error: unknown): void => void unhandled.push(error)
+  process.on('uncaughtException', note)
+  onTestFinished(() => void process.off('uncaughtException', note))
+  for (let i = 0; i < 5; i++) {
+    const socket = await open(port)
+    // The server is in this process: it finds both at once, and meets the reset with its answer.
+    socket.write('CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n')
+    socket.resetAndDestroy()
+  }
+  expect((await send(port, 'GET', '/healthz')).status).toBe(200)
+  expect(unhandled).toEqual([])
 })

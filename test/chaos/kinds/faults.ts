@@ -13,7 +13,7 @@ import {
   OPERATIONS,
   type Operation,
 } from '../faults/faults.js'
-import { judgeEnding, judgeLife } from '../judge.js'
+import { auditNode, judgeEnding, judgeLife } from '../judge.js'
 import { jobFiles, leftovers } from '../leftovers.js'
 import { LIFE_NAMES, type Life, type LifeName, live, newLife, takeAway, type World } from '../lives.js'
 import { magnetarProgram, QUICK_RETRIES } from '../programs.js'
@@ -102,7 +102,12 @@ export async function runFaults(
   const galaxy = await startJobFilesServer()
   const layer = createFaultLayer(compiled.library, beside, directory)
   const node = await createChaosNode(program, directory, layer, QUICK_RETRIES)
-  const world: World = { node, galaxy, runsDirectory: path.join(options.directory, 'runs') }
+  const world: World = {
+    node,
+    galaxy,
+    runsDirectory: path.join(options.directory, 'runs'),
+    audited: new Set(),
+  }
   const runner = { world, counts, violations, tallies, serial: 0 }
   try {
     await node.ensureUp()
@@ -176,6 +181,7 @@ async function listPoints(
       const life = await liveOnce(runner, stage)
       counted = node.layer.disarm().counts
       const wrong = judgeLife(runner.world, life, { effect: 'delay' })
+      wrong.push(...(await auditNode(runner.world)))
       if (wrong.length > 0) throw new Error(`without any fault: ${wrong.join('; ')}`)
     }
     for (const operation of OPERATIONS) {
@@ -243,6 +249,7 @@ async function tryPoint(runner: Runner, point: Point): Promise<void> {
     for (const { status } of life.client.errors) tally(runner.tallies, `answers ${status} to ${point.effect}`)
     if (life.end) tally(runner.tallies, `jobs ${life.end.status}`)
   }
+  found.push(...(await auditNode(runner.world)))
   for (const what of found) runner.violations.push({ point: pointName(point), what })
 }
 

@@ -6,17 +6,8 @@ import { createRandom, type Random } from '../../peers/random.js'
 import { createChaosNode, type ServerProgram } from '../chaos-node.js'
 import { compileFaults, createFaultLayer, missingCompiler, type Operation } from '../faults/faults.js'
 import { type DiskModel, losePower, readDurable } from '../faults/rebuild.js'
-import { judgeEnding, judgeLife } from '../judge.js'
-import {
-  LIFE_NAMES,
-  type Life,
-  type LifeName,
-  live,
-  newLife,
-  runsOf,
-  takeAway,
-  type World,
-} from '../lives.js'
+import { auditNode, judgeEnding, judgeLife } from '../judge.js'
+import { LIFE_NAMES, type Life, type LifeName, live, newLife, takeAway, type World } from '../lives.js'
 import { magnetarProgram, QUICK_RETRIES } from '../programs.js'
 import { tally } from './faults.js'
 import { type ChaosKind, type ChaosResult, type ChaosRun, isOver, noCounts, type Violation } from './kind.js'
@@ -82,7 +73,13 @@ export async function runPower(
         durable = readDurable(directory)
       },
     })
-    const world: World = { node, galaxy, runsDirectory: path.join(beside, 'runs'), beginsAgain: true }
+    const world: World = {
+      node,
+      galaxy,
+      runsDirectory: path.join(beside, 'runs'),
+      beginsAgain: true,
+      audited: new Set(),
+    }
     const lives: Life[] = []
     try {
       await node.ensureUp({
@@ -118,9 +115,8 @@ export async function runPower(
     counts.jobs += lives.length
     counts.restarts += node.starts - 1
     tally(tallies, `losses of power, ${model}`)
-    for (const { end, id } of lives) {
+    for (const { end } of lives) {
       if (end) tally(tallies, `jobs ${end.status}`)
-      if (runsOf(world, id) > 1) tally(tallies, 'jobs begun again after the power was lost')
     }
   }
   await galaxy.close()
@@ -157,6 +153,7 @@ async function judge(world: World, lives: readonly Life[]): Promise<string[]> {
     found.push(
       ...judgeLife(world, life, { effect: 'kill after', power: true }).map((what) => `${life.name}: ${what}`),
     )
+    found.push(...(await auditNode(world)))
   }
   return found
 }
