@@ -5,6 +5,7 @@ import { makePrivateDirectory } from '../lib/private-file.js'
 import { openError } from './level-error.js'
 import { type Database, openDatabase, watchHealth } from './level-health.js'
 import { createLogNumbers } from './log-numbers.js'
+import { makeLevelStore } from './make-level-store.js'
 import { LATER_MS, logNumber, type Store, type StoreChange, type WriteOptions } from './store.js'
 
 interface Waiting {
@@ -21,10 +22,13 @@ interface Waiting {
  * @throws MagnetarError STORE_LOCKED when another server has it, STORE_BROKEN when it cannot be opened.
  */
 export async function openLevelStore(directory: string): Promise<Store> {
-  const db: Database = new ClassicLevel<string, unknown>(directory, { valueEncoding: 'json' })
+  let db: Database
   try {
+    await makeLevelStore(directory)
     makePrivateDirectory(directory)
     syncDirectory(path.dirname(directory))
+    // It begins to open itself at once.
+    db = new ClassicLevel<string, unknown>(directory, { valueEncoding: 'json' })
     await openDatabase(db)
   } catch (error) {
     throw openError(directory, error)

@@ -1,6 +1,6 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import fs, { chmodSync, existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openLevelStore } from '../../src/store/level-store.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
 import { describeStore } from '../conformance/store.js'
@@ -18,6 +18,31 @@ describe('the LevelDB store on disk', () => {
     const second = await openLevelStore(directory)
     expect(await second.get('a')).toBe(1)
     await second.close()
+  })
+
+  it('has its name only when all of it is on the disk', async () => {
+    const parent = await tempDirectory()
+    const directory = path.join(parent, 'store')
+    mkdirSync(path.join(parent, '.store.magnetar-new'))
+    writeFileSync(path.join(parent, '.store.magnetar-new', 'CURRENT'), 'MANIFEST-that-is-not-there')
+    const steps: string[] = []
+    const { renameSync, fsyncSync } = fs
+    vi.spyOn(fs, 'fsyncSync').mockImplementation((fd) => {
+      steps.push(path.basename(readlinkSync(`/proc/self/fd/${fd}`)).replace(/-\d+$/, ''))
+      fsyncSync(fd)
+    })
+    vi.spyOn(fs, 'renameSync').mockImplementation((from, to) => {
+      steps.push('rename')
+      expect(existsSync(directory)).toBe(false)
+      renameSync(from, to)
+    })
+    onTestFinished(() => void vi.restoreAllMocks())
+    const store = await openLevelStore(directory)
+    await store.close()
+    const before = steps.slice(0, steps.indexOf('rename'))
+    for (const name of ['MANIFEST', 'CURRENT', '.store.magnetar-new']) expect(before).toContain(name)
+    expect(steps[steps.indexOf('rename') + 1]).toBe(path.basename(parent))
+    expect(readdirSync(parent)).toEqual(['store'])
   })
 
   it('is open in one place at a time', async () => {
