@@ -1,6 +1,9 @@
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { connectControl } from '../../src/control/client.js'
 import { controlPlace } from '../../src/control/socket-path.js'
+import type { AuditReport } from '../../src/control/types.js'
+import { messageOf } from '../../src/lib/errors.js'
 import type { Ending } from './chaos-node.js'
 import type { Effect } from './faults/faults.js'
 import { type Life, runsOf, type World } from './lives.js'
@@ -20,6 +23,9 @@ export interface Expectation {
   /** Jobs that ran at that moment are gone with it. */
   readonly power?: boolean
 }
+
+const AUDIT_ATTEMPTS = 10
+const AUDIT_PAUSE_MS = 200
 
 /** What of a life's end breaks a promise. Files that were downloaded or delivered are judged where that is done. */
 export function judgeLife(world: World, life: Life, expected: Expectation): string[] {
@@ -55,14 +61,25 @@ export function judgeLife(world: World, life: Life, expected: Expectation): stri
 /** What the node's own journal says of its jobs, as `magnetar audit` has it; what was said before is not said again. A Python Pulsar has none. */
 export async function auditNode({ node, audited }: World): Promise<string[]> {
   if (node.program !== 'magnetar') return []
-  await node.ensureUp()
   const place = controlPlace({
     persistenceDirectory: path.join(node.directory, 'persisted_data'),
     stagingDirectory: path.join(node.directory, 'staging'),
   })
-  const client = await connectControl(place, AbortSignal.timeout(30_000))
-  if (!client) return ['the audit cannot be asked for: nobody listens to admins']
-  const { violations, hasJournal } = await client.audit({})
+  let report: AuditReport | undefined
+  for (let attempt = 1; report === undefined; attempt++) {
+    await node.ensureUp()
+    try {
+      const client = await connectControl(place, AbortSignal.timeout(30_000))
+      if (client) report = await client.audit({})
+    } catch (error) {
+      // It may have been killed just now, and its end not been seen.
+      if (attempt === AUDIT_ATTEMPTS) return [`the audit fails: ${messageOf(error)}`]
+    }
+    if (report) break
+    if (attempt === AUDIT_ATTEMPTS) return ['the audit cannot be asked for: nobody listens to admins']
+    await Promise.race([node.whenDead(), delay(AUDIT_PAUSE_MS)])
+  }
+  const { violations, hasJournal } = report
   if (!hasJournal) return ['the audit finds no journal']
   const found = violations.map(({ rule, job, message, timeline }) => {
     const story = timeline.slice(-8).map(({ text }) => text)
