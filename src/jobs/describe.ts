@@ -37,11 +37,16 @@ export interface JobDetails extends JobSummary {
   readonly canRetryStageOut: boolean
 }
 
-export function summarize(manager: string, record: JobRecord, transfers?: JobTransfers): JobSummary {
+export function summarize(
+  manager: string,
+  record: JobRecord,
+  { transfers, waitsFor }: { transfers?: JobTransfers | undefined; waitsFor?: string | undefined } = {},
+): JobSummary {
   const { id, status, tool, submittedAtMs, history } = record
   const last = history?.at(-1)
   const externalId = record.externalId ?? record.ranAs
-  const reason = record.reason ?? (transfers?.retrying ? waitsFor(transfers) : last?.reason)
+  const reason =
+    record.reason ?? (transfers?.retrying ? transfersWait(transfers) : (waitsFor ?? last?.reason))
   return {
     id,
     manager,
@@ -57,7 +62,7 @@ export function summarize(manager: string, record: JobRecord, transfers?: JobTra
   }
 }
 
-function waitsFor({ retrying, direction }: JobTransfers): string | undefined {
+function transfersWait({ retrying, direction }: JobTransfers): string | undefined {
   return retrying && `${direction === 'in' ? 'inputs' : 'outputs'} are tried again: ${retrying.message}`
 }
 
@@ -82,7 +87,10 @@ export function describeLive(context: ManagerContext): JobSummary[] {
   const transfers = new Map(describeTransfers(context).map((each) => [each.jobId, each]))
   return [...context.jobs.values()]
     .sort((a, b) => a.sequence - b.sequence)
-    .map((job) => summarize(context.config.name, recordOf(job), transfers.get(job.id)))
+    .map((job) => {
+      const { waitsFor, id } = job
+      return summarize(context.config.name, recordOf(job), { transfers: transfers.get(id), waitsFor })
+    })
 }
 
 /** The records of all jobs that are over, by id. */
@@ -99,7 +107,7 @@ export async function describeJob(context: ManagerContext, jobId: string): Promi
   const transfers = describeTransfers(context).find((each) => each.jobId === jobId)
   const directory = jobDirectory(stagingDirectory, jobId).path
   const found = await disk.describeDirectory(directory)
-  return toDetails(summarize(name, record, transfers), record, directory, found)
+  return toDetails(summarize(name, record, { transfers, waitsFor: job?.waitsFor }), record, directory, found)
 }
 
 /** What the records of a server that does not run say of a manager's unfinished jobs, and what their scripts have left since. */

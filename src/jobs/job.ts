@@ -51,6 +51,8 @@ export interface Job {
   /** Ends the search for what its tool requires. */
   providing: AbortController | undefined
   progress: TransferProgress | undefined
+  /** What it waits for that is away, for people; undefined: nothing, as far as is known. */
+  waitsFor: string | undefined
   /** When its state was last learned or asked for. */
   newsAtMs: number
   /** Since when its script has announced its end, while the scheduler has yet to say how it ended. */
@@ -133,6 +135,7 @@ export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
     moving: undefined,
     providing: undefined,
     progress: undefined,
+    waitsFor: undefined,
     newsAtMs: Date.now(),
     announcedAtMs: undefined,
     endedSinceMs: undefined,

@@ -72,9 +72,11 @@ export async function launchJob(
     for (let attempt = 0; !context.signal.aborted && !job.stopping; attempt++) {
       try {
         job.externalId = await context.scheduler.submit(submissionOf(context, job), context.signal)
+        job.waitsFor = undefined
         break
       } catch (error) {
         if (!(error instanceof SchedulerDown)) throw error
+        job.waitsFor = `not handed over yet, tried again until the scheduler takes it: ${error.message}`
         if (attempt === 0)
           log.warn(`not handed over yet, trying again until the scheduler answers: ${error.message}`)
         await pause(backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS), context.signal)

@@ -72,11 +72,22 @@ async function ask(context: ManagerContext, log: Logger): Promise<void> {
     const reports = await context.scheduler.states([...byExternalId.keys()], signal)
     for (const [externalId, report] of reports) {
       const jobId = byExternalId.get(externalId)
+      const job = jobId === undefined ? undefined : context.jobs.get(jobId)
+      if (job) job.waitsFor = undefined
       if (jobId !== undefined) await noteReport(context, jobId, report)
     }
   } catch (error) {
     // Nothing is known, so nothing changes. The scheduler itself warns once when it goes away.
+    if (error instanceof SchedulerDown) tellWhy(context, byExternalId.values(), error)
     if (!(error instanceof SchedulerDown) && !context.signal.aborted)
       log.error(`cannot ask the scheduler: ${messageOf(error)}`)
+  }
+}
+
+/** Whoever looks at a job sees why its state may be old. */
+function tellWhy(context: ManagerContext, jobIds: Iterable<string>, error: SchedulerDown): void {
+  for (const jobId of jobIds) {
+    const job = context.jobs.get(jobId)
+    if (job) job.waitsFor = `keeps its state until the scheduler answers: ${error.message}`
   }
 }

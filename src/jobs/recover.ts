@@ -139,9 +139,12 @@ async function askScheduler(
   if (requests.length === 0) return new Map()
   for (let attempt = 0; !context.signal.aborted; attempt++) {
     try {
-      return await context.scheduler.recover(requests, context.signal)
+      const found = await context.scheduler.recover(requests, context.signal)
+      for (const job of jobs) job.waitsFor = undefined
+      return found
     } catch (error) {
       if (!(error instanceof SchedulerDown)) throw error
+      for (const job of jobs) job.waitsFor = `taken up when the scheduler answers: ${error.message}`
       if (attempt === 0)
         context.log.warn(
           `the scheduler does not answer; jobs of before the restart wait for it: ${error.message}`,

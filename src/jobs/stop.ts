@@ -20,9 +20,11 @@ async function stopUntilAnswered(context: ManagerContext, job: Job, externalId: 
   for (let attempt = 0; !context.signal.aborted; attempt++) {
     try {
       await context.scheduler.cancel(externalId, context.signal)
+      job.waitsFor = undefined
       job.newsAtMs = 0
       return
     } catch (error) {
+      job.waitsFor = `not stopped yet, tried again: ${messageOf(error)}`
       if (attempt === 0)
         context.log.warn({ job: job.id }, `not stopped yet, trying again: ${messageOf(error)}`)
       await pause(backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS), context.signal)

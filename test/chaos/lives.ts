@@ -33,6 +33,8 @@ export interface World {
   readonly audited: Set<string>
   /** Milliseconds that the tool of each job takes. */
   readonly toolMs?: number
+  /** How long a client waits for the end of its job, milliseconds. */
+  readonly patienceMs?: number
   /** A client whose server goes before it has confirmed the submit begins again with setup and uploads. */
   readonly beginsAgain?: boolean
 }
@@ -134,14 +136,14 @@ async function push(world: World, life: Life): Promise<void> {
   life.acked.add('upload')
   const copy = `cat ${INPUTS.map(([name]) => `../inputs/${name}`).join(' ')} > ../outputs/out.dat`
   await submit(life, `${runLine(world, id)}; echo work > work.txt; ${copy}`)
-  await untilDone(life)
+  await untilDone(life, world.patienceMs)
 }
 
 async function pull(world: World, life: Life): Promise<void> {
   const job = pulledJob(world, life.id)
   await setUp(world, life)
   await submit(life, job.commandLine, job.remoteStaging)
-  const end = await untilDone(life)
+  const end = await untilDone(life, world.patienceMs)
   if (end?.status === 'complete' && end.returncode === 0) {
     life.violations.push(...wrongOutputs(world.galaxy, job).map((what) => `delivered: ${what}`))
   }
@@ -169,33 +171,43 @@ async function cancel(world: World, life: Life): Promise<void> {
   await until(
     async () => existsSync(runs) || (await client.status(id)).complete === 'true',
     'begin of the job to be cancelled',
+    world.patienceMs,
   )
   await client.call('PUT', `jobs/${id}/cancel`, { job_id: id })
   life.acked.add('cancel')
-  await untilDone(life)
+  await untilDone(life, world.patienceMs)
   // The server says so at once, and stops what runs.
   await until(
     async () => !readProcesses().some(({ pid }) => hasEnvironment(pid, `_GALAXY_JOB_DIR=${working}`)),
     'end of the processes of the cancelled job',
+    world.patienceMs,
   ).catch((error: Error) => life.violations.push(error.message))
 }
 
 /** Resolves with the final status. */
-export async function untilDone(life: Life): Promise<StatusAnswer | undefined> {
-  life.end = await until(async () => {
-    const answer = await life.client.status(life.id)
-    return answer.complete === 'true' ? answer : undefined
-  }, 'end of the job')
+export async function untilDone(life: Life, patienceMs = END_TIMEOUT_MS): Promise<StatusAnswer | undefined> {
+  life.end = await until(
+    async () => {
+      const answer = await life.client.status(life.id)
+      return answer.complete === 'true' ? answer : undefined
+    },
+    'end of the job',
+    patienceMs,
+  )
   life.acked.add('done')
   return life.end
 }
 
-async function until<T>(ask: () => Promise<T | false | undefined>, what: string): Promise<T> {
-  const deadline = performance.now() + END_TIMEOUT_MS
+async function until<T>(
+  ask: () => Promise<T | false | undefined>,
+  what: string,
+  patienceMs = END_TIMEOUT_MS,
+): Promise<T> {
+  const deadline = performance.now() + patienceMs
   for (;;) {
     const answer = await ask()
     if (answer !== false && answer !== undefined) return answer
-    if (performance.now() > deadline) throw new Error(`no ${what} in ${END_TIMEOUT_MS} ms`)
+    if (performance.now() > deadline) throw new Error(`no ${what} in ${patienceMs} ms`)
     await delay(POLL_MS)
   }
 }

@@ -3,7 +3,7 @@
  * seed, what was counted, and of each broken promise the very point and how to run it alone. Exit code 1 when one was broken.
  */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,6 +27,8 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
 }
 await ensureBuilt({ dev: true })
 const directory = mkdtempSync(join(tmpdir(), 'mt-chaos-'))
+// munge wants to be able to enter every directory above its socket.
+chmodSync(directory, 0o755)
 const report = join(directory, 'report')
 writeFileSync(report, '')
 console.log(`seed ${seed}, ${minutes} minutes`)

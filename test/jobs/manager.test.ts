@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { describeLive } from '../../src/jobs/describe.js'
 import type { RunningManager } from '../../src/jobs/manager.js'
 import { SubmitRejected } from '../../src/schedulers/scheduler.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
@@ -183,9 +184,12 @@ describe('submit', () => {
     scheduler.down = true
     await submit()
     expect((await running.manager.status('7')).status).toBe('queued')
+    const reason = () => describeLive(running.context).find(({ id }) => id === '7')?.reason
+    await waitFor(() => reason()?.includes('the fake scheduler is down'), { what: 'reason that can be seen' })
     scheduler.down = false
     await launched()
     expect(scheduler.submitted).toHaveLength(1)
+    expect(reason()).toBeUndefined()
   })
 })
 

@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { cpus, hostname, userInfo } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import { runCommand } from '../../src/lib/exec.js'
 import { hasEnvironment, readProcess, readProcesses } from '../../src/schedulers/process-table.js'
 import { freePort } from '../helpers/free-port.js'
 import { waitFor } from '../helpers/wait-for.js'
 import type { PrivateRoot } from './private-root.js'
-import { slurmConf } from './slurm-conf.js'
+import { type SlurmConfSettings, slurmConf } from './slurm-conf.js'
+
+export type Daemon = 'munged' | 'slurmctld' | 'slurmd'
+
+export type PrivateSlurmSettings = Pick<SlurmConfSettings, 'minJobAge' | 'keepsLog'>
 
 export interface PrivateSlurm {
   /** For whoever runs Slurm's commands: SLURM_CONF, and a PATH with the daemons' directory. */
@@ -19,6 +23,12 @@ export interface PrivateSlurm {
   /** `STOP` freezes the controller (it hangs), `TERM` ends it (it saves its state). */
   signalController(signal: 'STOP' | 'CONT' | 'TERM'): Promise<void>
   startController(): Promise<void>
+  /** Signals a daemon. `TERM` and `KILL`: resolves when it is gone, also when it was. */
+  signal(daemon: Daemon, signal: 'STOP' | 'CONT' | 'TERM' | 'KILL'): Promise<void>
+  /** Starts a daemon unless it runs. It may take a moment to answer. */
+  start(daemon: Daemon): Promise<void>
+  /** Resolves when a node takes jobs. */
+  ready(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -27,7 +37,11 @@ export interface PrivateSlurm {
  * socket, state, free ports on loopback; its daemons run as the current user. Another Slurm of the machine is not touched.
  * With `root` it runs in there, and `directory` is a path in there.
  */
-export async function startPrivateSlurm(directory: string, root?: PrivateRoot): Promise<PrivateSlurm> {
+export async function startPrivateSlurm(
+  directory: string,
+  root?: PrivateRoot,
+  more: PrivateSlurmSettings = {},
+): Promise<PrivateSlurm> {
   /** The path as it is seen from here. */
   const outside = (path: string): string => `${root?.path ?? ''}${path}`
   const munge = join(directory, 'munge')
@@ -46,6 +60,7 @@ export async function startPrivateSlurm(directory: string, root?: PrivateRoot): 
     cpus: cpus().length,
     controllerPort,
     nodePort,
+    ...more,
   }
   await writeFile(outside(conf), slurmConf(settings))
   const env = { SLURM_CONF: conf, PATH: `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin` }
@@ -58,6 +73,14 @@ export async function startPrivateSlurm(directory: string, root?: PrivateRoot): 
     throw new Error(
       `${command} ${args.join(' ')}: ${result.stderr || result.stdout}\n${await logs(outside(directory))}`,
     )
+  }
+  const pidFiles = { munged: 'munge/pid', slurmctld: 'run/slurmctld.pid', slurmd: 'run/slurmd.pid' }
+  async function pidOf(daemon: Daemon): Promise<number | undefined> {
+    const text = await readFile(outside(join(directory, pidFiles[daemon])), 'utf8').catch(() => '')
+    const pid = Number(text)
+    // A pid file that was left behind may name another program by now.
+    const program = pid && readProcess(pid) ? await readlink(`/proc/${pid}/exe`).catch(() => '') : ''
+    return basename(program) === daemon ? pid : undefined
   }
   const controllerPid = async (): Promise<number> =>
     Number(await readFile(outside(join(directory, 'run', 'slurmctld.pid')), 'utf8'))
@@ -80,6 +103,19 @@ export async function startPrivateSlurm(directory: string, root?: PrivateRoot): 
       await run('slurmctld')
       await ready()
     },
+    async signal(daemon, signal) {
+      const pid = await pidOf(daemon)
+      if (pid === undefined) return
+      process.kill(pid, `SIG${signal}`)
+      if (signal === 'STOP' || signal === 'CONT') return
+      await waitFor(() => readProcess(pid) === undefined, { what: `end of ${daemon}`, timeoutMs: 30_000 })
+    },
+    async start(daemon) {
+      if ((await pidOf(daemon)) !== undefined) return
+      if (daemon === 'munged') await startMunge()
+      else await run(daemon)
+    },
+    ready: async () => void (await ready()),
     async stop() {
       await slurm.signalController('CONT').catch(() => {})
       await run('scancel', '-u', settings.user).catch(() => {})
@@ -91,7 +127,7 @@ export async function startPrivateSlurm(directory: string, root?: PrivateRoot): 
       }
     },
   }
-  try {
+  async function startMunge(): Promise<void> {
     const files = {
       'key-file': 'key',
       socket: 's',
@@ -101,6 +137,9 @@ export async function startPrivateSlurm(directory: string, root?: PrivateRoot): 
     }
     await run('munged', ...Object.entries(files).map(([option, name]) => `--${option}=${join(munge, name)}`))
     await waitFor(() => existsSync(outside(join(munge, 's'))), { what: 'munge socket' })
+  }
+  try {
+    await startMunge()
     await run('slurmctld')
     await run('slurmd')
     await ready()

@@ -6,11 +6,24 @@ export interface SlurmConfSettings {
   readonly cpus: number
   readonly controllerPort: number
   readonly nodePort: number
+  /** Seconds that the controller remembers jobs that are over. */
+  readonly minJobAge?: number
+  /** Whether it keeps a log of jobs that are over, which sacct -c reads; true by default. */
+  readonly keepsLog?: boolean
 }
 
 /** slurm.conf of a one-node cluster on loopback that schedules at once and notices what breaks within seconds. */
 export function slurmConf(settings: SlurmConfSettings): string {
-  const { directory, nodeName, user, cpus, controllerPort, nodePort } = settings
+  const {
+    directory,
+    nodeName,
+    user,
+    cpus,
+    controllerPort,
+    nodePort,
+    minJobAge = 300,
+    keepsLog = true,
+  } = settings
   return `ClusterName=private
 SlurmctldHost=${nodeName}(127.0.0.1)
 SlurmctldPort=${controllerPort}
@@ -28,8 +41,7 @@ SlurmctldLogFile=${directory}/slurmctld.log
 SlurmdLogFile=${directory}/slurmd.log
 ProctrackType=proctrack/pgid
 TaskPlugin=task/none
-JobCompType=jobcomp/filetxt
-JobCompLoc=${directory}/jobcomp.txt
+${keepsLog ? `JobCompType=jobcomp/filetxt\nJobCompLoc=${directory}/jobcomp.txt` : 'JobCompType=jobcomp/none'}
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,defer
@@ -37,7 +49,7 @@ MpiDefault=none
 KillWait=1
 MessageTimeout=5
 SlurmdTimeout=10
-MinJobAge=300
+MinJobAge=${minJobAge}
 ReturnToService=2
 MailProg=/bin/true
 NodeName=${nodeName} NodeAddr=127.0.0.1 Port=${nodePort} CPUs=${cpus} RealMemory=1000 State=UNKNOWN

@@ -2,12 +2,14 @@ import { faultKind, killKind } from './faults.js'
 import { hostileFileKind, hostileRequestKind, hostileTextKind } from './hostile.js'
 import type { ChaosKind } from './kind.js'
 import { powerKind } from './power.js'
+import { slurmKind } from './slurm.js'
 
 /** All kinds of chaos that `npm run test:chaos` knows. */
 export const KINDS: readonly ChaosKind[] = [
   faultKind,
   killKind,
   powerKind,
+  slurmKind,
   hostileFileKind,
   hostileRequestKind,
   hostileTextKind,
