@@ -253,8 +253,8 @@ async function tryPoint(runner: Runner, point: Point): Promise<void> {
   for (const what of found) runner.violations.push({ point: pointName(point), what })
 }
 
-export function tally(tallies: Record<string, number>, what: string): void {
-  tallies[what] = (tallies[what] ?? 0) + 1
+export function tally(tallies: Record<string, number>, what: string, times = 1): void {
+  tallies[what] = (tallies[what] ?? 0) + times
 }
 
 function shuffled<T>(items: readonly T[], seed: number): T[] {

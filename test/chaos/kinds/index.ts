@@ -1,6 +1,7 @@
 import { faultKind, killKind } from './faults.js'
 import { hostileFileKind, hostileRequestKind, hostileTextKind } from './hostile.js'
 import type { ChaosKind } from './kind.js'
+import { networkKind } from './network.js'
 import { powerKind } from './power.js'
 import { slurmKind } from './slurm.js'
 
@@ -10,6 +11,7 @@ export const KINDS: readonly ChaosKind[] = [
   killKind,
   powerKind,
   slurmKind,
+  networkKind,
   hostileFileKind,
   hostileRequestKind,
   hostileTextKind,
