@@ -1,7 +1,7 @@
 import { createLimit } from '../lib/limit.js'
-import { pause } from '../lib/timing.js'
+import { backoffMs, pause } from '../lib/timing.js'
 import type { Job, ManagerContext } from './job.js'
-import { abandonLaunch, launchJob } from './launch.js'
+import { abandonLaunch, launchJob, RETRY_FIRST_MS, RETRY_MAX_MS } from './launch.js'
 import { provideRequirements, requirementsReason } from './requirements.js'
 import type { SubmitRequest } from './types.js'
 
@@ -22,15 +22,26 @@ export interface LaunchQueue {
 export function createLaunchQueue(context: ManagerContext): LaunchQueue {
   const limit = createLimit(AT_ONCE)
   const launches = new Set<Promise<void>>()
-  /** Jobs whose requirements are being provided: they hold no place, and nobody waits for them. */
+  /** Jobs whose requirements are being provided, or whose partition is closed: they hold no place, and nobody waits for them. */
   const preparing = new Set<Promise<void>>()
 
-  function enter(job: Job, request: SubmitRequest | undefined, environment?: readonly string[]): void {
+  function enter(
+    job: Job,
+    request: SubmitRequest | undefined,
+    environment?: readonly string[],
+    attempt = 0,
+  ): void {
     // Requests can be megabytes: those of a long queue are read again from the disk.
     const held = launches.size + preparing.size < CROWDED ? request : undefined
     const launching = limit(async () => {
       const first = await launchJob(context, job, { request: held, environment })
-      if (first) note(preparing, prepare(job, held, first.requires))
+      if (first && 'isClosed' in first) {
+        const later = pause(backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS), context.signal)
+        note(
+          preparing,
+          later.then(() => enter(job, held, environment, attempt + 1)),
+        )
+      } else if (first) note(preparing, prepare(job, held, first.requires))
     })
     note(launches, launching)
   }

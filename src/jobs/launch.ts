@@ -1,6 +1,11 @@
 import { messageOf } from '../lib/errors.js'
 import { backoffMs, pause } from '../lib/timing.js'
-import { SchedulerDown, type Submission, type SubmitParams } from '../schedulers/scheduler.js'
+import {
+  SchedulerClosed,
+  SchedulerDown,
+  type Submission,
+  type SubmitParams,
+} from '../schedulers/scheduler.js'
 import { noteBegin } from './begin-note.js'
 import type { JobDirectory } from './directory.js'
 import { disk } from './disk/disk.js'
@@ -13,8 +18,8 @@ import { buildJobScript } from './script.js'
 import { stopJob } from './stop.js'
 import type { SubmitRequest } from './types.js'
 
-const RETRY_FIRST_MS = 500
-const RETRY_MAX_MS = 30_000
+export const RETRY_FIRST_MS = 500
+export const RETRY_MAX_MS = 30_000
 
 /** The job as the scheduler gets it. */
 export function submissionOf(context: ManagerContext, job: Job): Submission {
@@ -55,13 +60,14 @@ export interface Launch {
 /**
  * Writes the job script and hands it to the scheduler. A scheduler that is down is tried again for as long as it takes;
  * anything else that goes wrong fails the job with its reason. Never rejects.
- * @returns the description of requirements, when they are to be provided first: the job is not launched then
+ * @returns the description of requirements, when they are to be provided first; or that the scheduler takes no such job for now, but
+ * may take others: the job is not launched then
  */
 export async function launchJob(
   context: ManagerContext,
   job: Job,
   { request, environment }: Launch,
-): Promise<{ readonly requires: unknown } | undefined> {
+): Promise<{ readonly requires: unknown } | { readonly isClosed: true } | undefined> {
   const log = context.log.child({ job: job.id })
   try {
     const launch = request ?? (await readLaunch(job))
@@ -76,7 +82,12 @@ export async function launchJob(
         break
       } catch (error) {
         if (!(error instanceof SchedulerDown)) throw error
-        job.waitsFor = `not handed over yet, tried again until the scheduler takes it: ${error.message}`
+        const words = `not handed over yet, tried again until the scheduler takes it: ${error.message}`
+        job.waitsFor = words
+        if (error instanceof SchedulerClosed) return { isClosed: true }
+        // They wait behind this one.
+        for (const other of context.jobs.values())
+          if (other.externalId === undefined && !other.end && !other.stagesIn) other.waitsFor ??= words
         if (attempt === 0)
           log.warn(`not handed over yet, trying again until the scheduler answers: ${error.message}`)
         await pause(backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS), context.signal)

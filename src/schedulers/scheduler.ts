@@ -55,7 +55,7 @@ export interface Scheduler {
   /**
    * Hands the job over; resolves with the external id once the scheduler has it.
    * @throws SubmitRejected when it will never take this job (bad partition …): the job fails with that reason.
-   * @throws SchedulerDown when it cannot be reached: the caller tries again.
+   * @throws SchedulerDown when it cannot be reached: the caller tries again. SchedulerClosed: likewise, and other jobs need not wait.
    */
   submit(job: Submission, signal: AbortSignal): Promise<string>
   /**
@@ -99,3 +99,6 @@ export class SchedulerDown extends Error {
     this.name = 'SchedulerDown'
   }
 }
+
+/** The scheduler answers, and takes no such job for now (a partition that is drained); others it may take. */
+export class SchedulerClosed extends SchedulerDown {}

@@ -31,6 +31,8 @@ export const NETWORK_FAULTS: readonly NetworkFault['kind'][] = [
 export interface BadNetwork {
   readonly origin: string
   plan: () => NetworkFault | undefined
+  /** Whether the request that begins so is passed on, and its answer lost. */
+  losesAnswer: (head: string) => boolean
   /** Faults that were met, by kind. */
   readonly met: Record<string, number>
   /** Connections of either side that are open. */
@@ -65,6 +67,14 @@ export async function startBadNetwork(target: number): Promise<BadNetwork> {
       met[fault.kind] = (met[fault.kind] ?? 0) + 1
       apply(fault, client, onward)
     }
+    client.on('data', (chunk: Buffer) => {
+      if (isBroken || !network.losesAnswer(chunk.toString('latin1', 0, 300))) return
+      // Before it is passed on.
+      onward.prependOnceListener('data', () => {
+        met['answer lost'] = (met['answer lost'] ?? 0) + 1
+        client.resetAndDestroy()
+      })
+    })
     carry(client, onward, fault?.direction === 'up' ? fault : undefined, break_)
     carry(onward, client, fault?.direction === 'down' ? fault : undefined, break_)
     const over = (socket: Socket, other: Socket) => () => {
@@ -97,6 +107,7 @@ export async function startBadNetwork(target: number): Promise<BadNetwork> {
   const network: BadNetwork = {
     origin: '',
     plan: () => undefined,
+    losesAnswer: () => false,
     met,
     get open() {
       return sockets.size

@@ -20,6 +20,8 @@ export interface Schedule {
   readonly reasons: Set<RegExp>
   /** The cluster may have forgotten jobs, or lost the node on which they ran. */
   forgets: boolean
+  /** A node that cannot write a job's script has Slurm cancel the job, as nobody may start it again (--no-requeue). */
+  spoolWasFull: boolean
   /** Clients find nobody until it resolves. */
   closed: Promise<void> | undefined
   wait(ms: number): Promise<void>
@@ -33,7 +35,7 @@ export interface Trouble {
 
 const DOWN_NODE = /NODE_FAIL|node of the job failed/
 /** What slurmd or slurmctld cannot write. */
-const NO_ROOM = /could not (start|be launched)|LaunchFailure|BOOT_FAIL|NODE_FAIL|FAILED, reason|No space/i
+const NO_ROOM = /could not start|LaunchFailure|BOOT_FAIL|NODE_FAIL|FAILED, reason|No space/i
 
 /** Slurm's commands fail while its daemons are away: then the trouble simply is another one. */
 const quietly = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined)
@@ -233,6 +235,7 @@ export const TROUBLES: readonly Trouble[] = [
     async run(schedule) {
       if (!schedule.smallDisks) return
       schedule.reasons.add(NO_ROOM)
+      schedule.spoolWasFull = true
       await fill(schedule, 'spool', 1000 + schedule.random.below(2000))
       await schedule.cluster.start('slurmd')
       await resume(schedule)

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { describeLive } from '../../src/jobs/describe.js'
 import type { RunningManager } from '../../src/jobs/manager.js'
-import { SubmitRejected } from '../../src/schedulers/scheduler.js'
+import { SchedulerClosed, SubmitRejected } from '../../src/schedulers/scheduler.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
 import { createFakeScheduler, type FakeScheduler } from '../helpers/fake-scheduler.js'
 import { startManager, submitRequest, untilStatus } from '../helpers/manager.js'
@@ -190,6 +190,26 @@ describe('submit', () => {
     await launched()
     expect(scheduler.submitted).toHaveLength(1)
     expect(reason()).toBeUndefined()
+  })
+
+  it('waits for a partition that is closed, while other jobs are launched', async () => {
+    const take = scheduler.submit
+    let isClosed = true
+    scheduler.submit = (each, signal) =>
+      isClosed && each.jobId.startsWith('closed')
+        ? Promise.reject(new SchedulerClosed('the partition is drained'))
+        : take(each, signal)
+    const ids = Array.from({ length: 12 }, (_, at) => `closed-${at}`)
+    for (const id of ids) await submit('true', id)
+    await submit()
+    await launched()
+    expect(describeLive(running.context).map(({ reason }) => reason)).toEqual([
+      ...ids.map(() => expect.stringContaining('the partition is drained')),
+      undefined,
+    ])
+    isClosed = false
+    for (const id of ids) await launched(id)
+    expect(scheduler.submitted).toHaveLength(13)
   })
 })
 

@@ -1,7 +1,8 @@
 /** sbatch: handing a job over. */
 import type { CommandResult } from '../../lib/exec.js'
-import { SchedulerDown, type Submission, SubmitRejected } from '../scheduler.js'
+import { SchedulerClosed, SchedulerDown, type Submission, SubmitRejected } from '../scheduler.js'
 import type { SlurmCommand } from './command.js'
+import { firstError } from './down.js'
 import { submitRejection } from './submit-errors.js'
 
 /**
@@ -26,11 +27,15 @@ export function buildSbatch(job: Submission): SlurmCommand {
   }
 }
 
+/** ESLURM_PARTITION_NOT_AVAIL: somebody has drained the partition, and will open it again. (One that is down takes jobs.) */
+const CLOSED = /partition not available \(inactive or drain\)/i
+
 /**
  * The job id. `--parsable` prints `id` or `id;cluster`; a site's submit plugin may print lines of its own before it.
- * @throws SubmitRejected when Slurm will never take the job; SchedulerDown when there is no answer to go by.
+ * @throws SubmitRejected when Slurm will never take the job; SchedulerDown when there is no answer to go by; SchedulerClosed for a drained partition.
  */
 export function parseSbatch(result: CommandResult): string {
+  if (result.code !== 0 && CLOSED.test(result.stderr)) throw new SchedulerClosed(firstError(result.stderr))
   if (result.code !== 0) throw submitRejection(result)
   for (const line of result.stdout.split('\n').reverse()) {
     const id = /^([1-9]\d*)(;\S*)?$/.exec(line.trim())?.[1]

@@ -1,7 +1,13 @@
 /** The Slurm scheduler of one manager. */
 import type { Logger } from '../../lib/log.js'
 import { untilAborted } from '../../lib/until-aborted.js'
-import { type RecoverRequest, type Scheduler, SchedulerDown, type Submission } from '../scheduler.js'
+import {
+  type RecoverRequest,
+  type Scheduler,
+  SchedulerClosed,
+  SchedulerDown,
+  type Submission,
+} from '../scheduler.js'
 import { NotAsked } from './breaker.js'
 import { isSlurmId } from './command.js'
 import { findHandedOver } from './find-handed-over.js'
@@ -56,7 +62,8 @@ export function createSlurmScheduler(manager: HeaderSource, service: SlurmServic
       try {
         return remember(parseSbatch(await service.run(buildSbatch(job), signal)), job)
       } catch (error) {
-        if (error instanceof SchedulerDown && !(error instanceof NotAsked)) uncertain.add(job.jobId)
+        const isCertain = error instanceof NotAsked || error instanceof SchedulerClosed
+        if (error instanceof SchedulerDown && !isCertain) uncertain.add(job.jobId)
         throw error
       }
     },

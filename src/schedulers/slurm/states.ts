@@ -15,7 +15,11 @@ interface SlurmState {
 
 export const SLURM_STATES: Readonly<Record<string, SlurmState>> = {
   BOOT_FAIL: { code: 'BF', means: 'ended', failure: 'the node could not be booted for it' },
-  CANCELLED: { code: 'CA', means: 'ended', failure: 'cancelled with scancel, or by the cluster' },
+  CANCELLED: {
+    code: 'CA',
+    means: 'ended',
+    failure: 'cancelled with scancel, or by a node that could not start it, as with a full spool directory',
+  },
   COMPLETED: { code: 'CD', means: 'ended' },
   // The nodes are being made ready: the script does not run yet.
   CONFIGURING: { code: 'CF', means: 'queued' },

@@ -15,13 +15,15 @@ import { tally } from './faults.js'
 import { type ChaosKind, type ChaosResult, type ChaosRun, isOver, noCounts, type Violation } from './kind.js'
 
 const JOBS = 9
-const FAULTY_PART = 0.35
+const FAULTY_PART = 0.8
 const PATIENCE_MS = 120_000
 /** Of the node's descriptors when it rests: connections that it keeps for the next request. */
 const SLACK = 12
 /** Longer than any connection may lie still (http/server.ts: 65 s). */
 const STILL_LIMIT_MS = 80_000
-const AFTER = [0, 0, 20, 150, 600, 3_000, 60_000, 250_000]
+/** Bytes after which a connection breaks, below these: an answer is some hundred, the largest file 300,000. */
+const AFTER = [1, 500, 3_000, 10_000, 300_000]
+const LOST_SUBMITS = 0.4
 
 export const networkKind: ChaosKind = {
   name: 'network',
@@ -136,6 +138,8 @@ async function oneRound(round: Round, serial: number, random: Random): Promise<s
   const { world, networks, counts, tallies } = round
   for (const network of networks)
     network.plan = () => (random.chance(FAULTY_PART) ? faultOf(random) : undefined)
+  const toNode = networks[0]
+  if (toNode) toNode.losesAnswer = (head) => /^POST \S+\/submit/.test(head) && random.chance(LOST_SUBMITS)
   const lives: Life[] = []
   for (let at = 0; at < JOBS; at++) {
     const name = random.pick(['push', 'push', 'pull', 'pull', 'cancel'] as const)
@@ -156,7 +160,10 @@ async function oneRound(round: Round, serial: number, random: Random): Promise<s
     counts.kills += 1
   }
   await living
-  for (const network of networks) network.plan = () => undefined
+  for (const network of networks) {
+    network.plan = () => undefined
+    network.losesAnswer = () => false
+  }
   const found: string[] = []
   for (const life of lives) {
     found.push(...judgeLife(world, life, { effect: 'delay' }).map((what) => `${life.name}: ${what}`))
@@ -172,7 +179,12 @@ async function oneRound(round: Round, serial: number, random: Random): Promise<s
 function faultOf(random: Random): NetworkFault {
   const kind = random.pick(NETWORK_FAULTS)
   const ms = kind === 'latency' ? 5 + random.below(60) : 100 + random.below(2000)
-  return { kind, direction: random.pick(['up', 'down'] as const), after: random.pick(AFTER), ms }
+  return {
+    kind,
+    direction: random.pick(['up', 'down'] as const),
+    after: random.below(random.pick(AFTER)),
+    ms,
+  }
 }
 
 /** The node as a client sees it that comes through the network. */

@@ -114,6 +114,7 @@ async function oneRound(
     requeued: new Map(),
     reasons: new Set(),
     forgets: false,
+    spoolWasFull: false,
     closed: undefined,
     wait: (ms) => delay(ms, undefined, { signal: options.signal }),
   }
@@ -196,6 +197,7 @@ function judgeSlurmLife(world: World, schedule: Schedule, life: Life): string[] 
   } else if (status === 'failed') {
     const isTrue =
       (schedule.cancelled.has(id) && /CANCELLED/.test(why)) ||
+      (schedule.spoolWasFull && runs === 0 && /CANCELLED.*full spool/.test(why)) ||
       [...schedule.reasons].some((reason) => reason.test(why))
     if (!isTrue) found.push(`failed for a reason that is not true: ${why}`)
   } else if (status === 'lost') {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { CommandResult } from '../../../src/lib/exec.js'
-import { SchedulerDown, SubmitRejected } from '../../../src/schedulers/scheduler.js'
+import { SchedulerClosed, SchedulerDown, SubmitRejected } from '../../../src/schedulers/scheduler.js'
 import { downReason } from '../../../src/schedulers/slurm/down.js'
 import { slurmEnvironment } from '../../../src/schedulers/slurm/environment.js'
 import { parseVersion, summarize } from '../../../src/schedulers/slurm/probe.js'
@@ -42,6 +42,9 @@ describe('sbatch', () => {
 
   it('knows nothing when it exits well without an id', () => {
     expect(() => parseSbatch(result({ stdout: 'hello\n' }))).toThrow(SchedulerDown)
+    const drained =
+      'sbatch: error: Batch job submission failed: Required partition not available (inactive or drain)\n'
+    expect(() => parseSbatch(result({ code: 1, stderr: drained }))).toThrow(SchedulerClosed)
   })
 
   // Texts of Slurm 22.05.8, except where said.

@@ -116,7 +116,7 @@ describe('what a job is', () => {
     ],
     [
       '1^1^CANCELLED^None^15^/w^n^',
-      'Slurm ended the job: CANCELLED (cancelled with scancel, or by the cluster)',
+      'Slurm ended the job: CANCELLED (cancelled with scancel, or by a node that could not start it, as with a full spool directory)',
     ],
     [
       '1^1^PREEMPTED^None^0^/w^n^',
@@ -220,7 +220,8 @@ describe('sacct', () => {
       '7^CANCELLED by 1000^0:0^x\n',
       {
         state: 'ended',
-        failure: 'Slurm ended the job: CANCELLED (cancelled with scancel, or by the cluster) by uid 1000',
+        failure:
+          'Slurm ended the job: CANCELLED (cancelled with scancel, or by a node that could not start it, as with a full spool directory) by uid 1000',
       },
     ],
     [
