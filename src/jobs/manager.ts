@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { ManagerConfig, MetricPluginConfig } from '../config/types.js'
 import type { Dependencies } from '../dependencies/dependencies.js'
 import { messageOf } from '../lib/errors.js'
@@ -62,6 +63,8 @@ const RECENT_JOBS = 1000
 export async function openManager(parts: ManagerParts): Promise<RunningManager> {
   const { config, scheduler, log } = parts
   const closing = new AbortController()
+  // Each job that waits has one.
+  setMaxListeners(0, closing.signal)
   const listeners = new Set<(change: StatusChange) => void>()
   let sequence = Date.now() * 1000
   await makeDirectories(config.stagingDirectory, config.jobDirectoryMode)
