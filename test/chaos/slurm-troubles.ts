@@ -296,7 +296,7 @@ export async function heal(schedule: Schedule): Promise<void> {
 
 function programOf(pid: number): string {
   try {
-    return basename(readlinkSync(`/proc/${pid}/exe`))
+    return basename(readlinkSync(`/proc/${pid}/exe`)).replace(/-wlm$/, '')
   } catch {
     return ''
   }

@@ -80,7 +80,8 @@ export async function startPrivateSlurm(
     const pid = Number(text)
     // A pid file that was left behind may name another program by now.
     const program = pid && readProcess(pid) ? await readlink(`/proc/${pid}/exe`).catch(() => '') : ''
-    return basename(program) === daemon ? pid : undefined
+    // Debian's are called slurmctld-wlm.
+    return basename(program).replace(/-wlm$/, '') === daemon ? pid : undefined
   }
   const controllerPid = async (): Promise<number> =>
     Number(await readFile(outside(join(directory, 'run', 'slurmctld.pid')), 'utf8'))

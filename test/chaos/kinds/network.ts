@@ -18,7 +18,7 @@ const JOBS = 9
 const FAULTY_PART = 0.8
 const PATIENCE_MS = 120_000
 /** Of the node's descriptors when it rests: connections that it keeps for the next request. */
-const SLACK = 12
+const SLACK = 20
 /** Longer than any connection may lie still (http/server.ts: 65 s). */
 const STILL_LIMIT_MS = 80_000
 /** Bytes after which a connection breaks, below these: an answer is some hundred, the largest file 300,000. */
