@@ -62,9 +62,9 @@ describe('a node whose Slurm is taken away', needs(findSlurm().missing), () => {
         most: 1,
         note() {},
       },
-      { jobs: 10, troubles: 5 },
+      { jobs: 8, troubles: 4 },
     )
     expect(violations).toEqual([])
-    expect(counts.jobs).toBe(10)
+    expect(counts.jobs).toBe(8)
   })
 })
