@@ -12,6 +12,7 @@ export function noFaults(mark: string): FaultLayer {
     count() {},
     disarm: () => ({ met: 0, what: '', counts }),
     met: () => false,
+    reboot() {},
     close() {},
   }
 }

@@ -4,10 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { hasEnvironment, readProcesses } from '../../../src/schedulers/process-table.js'
 import { type JobFilesServer, startJobFilesServer } from '../../helpers/job-files-server.js'
 import { createRandom, type Random } from '../../peers/random.js'
-import { auditNode } from '../audit-node.js'
 import { type BadNetwork, NETWORK_FAULTS, type NetworkFault, startBadNetwork } from '../bad-network.js'
 import { type ChaosNode, createChaosNode } from '../chaos-node.js'
-import { judgeEnding, judgeLife } from '../judge.js'
+import { auditNode, judgeEnding, judgeLife } from '../judge.js'
 import { LIFE_NAMES, type Life, live, newLife, takeAway, type World } from '../lives.js'
 import { noFaults } from '../no-faults.js'
 import { magnetarProgram, QUICK_RETRIES } from '../programs.js'
@@ -61,6 +60,7 @@ export async function runNetwork(
     galaxy: galaxyThrough(galaxy, toGalaxy),
     runsDirectory: path.join(options.directory, 'runs'),
     patienceMs: PATIENCE_MS,
+    audited: new Set(),
   }
   const round = { world, networks: [toNode, toGalaxy], counts, tallies }
   const only = options.point === undefined ? undefined : Number(options.point)
@@ -172,7 +172,7 @@ async function oneRound(round: Round, serial: number, random: Random): Promise<s
     tally(tallies, 'calls asked again', life.client.unanswered.length)
     if (life.end) tally(tallies, `jobs ${life.end.status}`)
   }
-  found.push(...(await auditNode(world.node.directory)))
+  found.push(...(await auditNode(world)))
   return [...new Set(found)]
 }
 

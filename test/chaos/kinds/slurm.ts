@@ -5,9 +5,8 @@ import { startJobFilesServer } from '../../helpers/job-files-server.js'
 import { findSlurm } from '../../peers/find-slurm.js'
 import { startPrivateSlurm } from '../../peers/private-slurm.js'
 import { createRandom } from '../../peers/random.js'
-import { auditNode } from '../audit-node.js'
 import { type ChaosNode, createChaosNode } from '../chaos-node.js'
-import { judgeEnding } from '../judge.js'
+import { auditNode, judgeEnding } from '../judge.js'
 import { type Life, live, newLife, runsOf, takeAway, type World } from '../lives.js'
 import { noFaults } from '../no-faults.js'
 import { magnetarProgram, QUICK_RETRIES } from '../programs.js'
@@ -62,7 +61,12 @@ export async function runSlurm(options: ChaosRun, round: SlurmRound = {}): Promi
   const manager = { ...QUICK_RETRIES, managers: { _default_: { type: 'slurm', return_code_wait: 2 } } }
   const program = { ...magnetarProgram, env: cluster.env }
   const node = await createChaosNode(program, directory, noFaults(directory), manager)
-  const world: World = { node, galaxy, runsDirectory: path.join(options.directory, 'runs') }
+  const world: World = {
+    node,
+    galaxy,
+    runsDirectory: path.join(options.directory, 'runs'),
+    audited: new Set(),
+  }
   const only = options.point === undefined ? undefined : Number(options.point)
   let first = only ?? 0
   try {
@@ -156,13 +160,13 @@ async function oneRound(
   await living
   healing.abort()
   await again
-  const wrong = await auditNode(base.node.directory)
+  const wrong = await auditNode(world)
   for (const { life } of lives) {
     await takeAway(life)
     found.push(...judgeSlurmLife(world, schedule, life).map((what) => `${life.id}: ${what}`))
     tally(tallies, `jobs ${life.end?.status ?? 'without an end'}`)
   }
-  found.push(...wrong, ...(await auditNode(base.node.directory)))
+  found.push(...wrong, ...(await auditNode(world)))
   for (const { life } of lives) {
     if (life.end?.status === 'failed' || life.end?.status === 'lost')
       options.note(`round ${serial}: ${life.id} ${life.end.status}: ${String(life.end.stderr).trim()}`)
