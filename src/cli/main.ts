@@ -14,7 +14,17 @@ export async function main(argv: readonly string[]): Promise<number> {
   const direct = plainServe(argv)
   if (direct) return serveNode(direct)
   const { runProgram } = await import('./program.js')
-  return runProgram(argv, serveNode)
+  try {
+    return await runProgram(argv, serveNode)
+  } catch (error) {
+    // A command that ended by something it did not expect, in its clearing up for one.
+    const [{ printError }, { exitCodeOf }] = await Promise.all([
+      import('./print.js'),
+      import('./exit-code-of.js'),
+    ])
+    printError(error)
+    return exitCodeOf(error)
+  }
 }
 
 async function serveNode({

@@ -2,6 +2,7 @@ import type { JobSummary } from '../jobs/describe.js'
 import type { JobTransfers } from '../jobs/transfers.js'
 import type { JobStatus } from '../jobs/types.js'
 import type { DiskRoom } from '../lib/disk-space.js'
+import type { ErrorCode } from '../lib/error-table.js'
 
 export type { AuditFilter, AuditReport } from '../jobs/audit/types.js'
 export type { JobDetails, JobSummary } from '../jobs/describe.js'
@@ -22,6 +23,8 @@ export interface NodeStatus {
   readonly version: string
   readonly startedAtMs?: number
   readonly url?: string
+  /** Why the records of a stopped server cannot be read: of jobs nothing is known then. */
+  readonly recordsError?: { readonly code: ErrorCode; readonly message: string; readonly fix?: string }
   readonly managers: readonly ManagerStatus[]
   /** The last jobs that failed or were lost, newest first. */
   readonly lastFailures: readonly JobSummary[]

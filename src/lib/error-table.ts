@@ -164,6 +164,10 @@ export const ERRORS = {
     meaning: 'The job records in the persistence directory cannot be opened.',
     fix: 'Check the rights of the directory and the disk; the message has the reason.',
   },
+  COPY_FAILED: {
+    meaning: 'The job records of a stopped server could not be copied to TMPDIR, where they are read.',
+    fix: 'Free space there, or name a directory with room for them in TMPDIR.',
+  },
   SHUTTING_DOWN: { meaning: 'The server is stopping.', fix: 'Send the request again in a moment.' },
   INTERNAL: {
     meaning: 'The server failed in a way it does not expect.',

@@ -1,6 +1,3 @@
-import { cp, lstat, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import type { NodeConfig } from '../config/types.js'
 import { createOverview, type JobSource, readDisks } from '../control/overview.js'
 import type {
@@ -17,11 +14,10 @@ import { readEnded, readLive, summarize, toDetails } from '../jobs/describe.js'
 import { jobDirectory } from '../jobs/directory.js'
 import { describeDirectory } from '../jobs/disk/details.js'
 import { activeKey, endedKey, type JobRecord } from '../jobs/record.js'
-import { errnoOf, MagnetarError } from '../lib/errors.js'
-import { notPermitted } from '../lib/not-permitted.js'
-import { openMemoryStore } from '../store/memory-store.js'
+import { MagnetarError } from '../lib/errors.js'
 import type { Store } from '../store/store.js'
 import { directoriesOf } from './directories.js'
+import { openCopy } from './records-copy.js'
 
 /** What the records of a server that does not run say. */
 export interface NodeRecords {
@@ -36,7 +32,7 @@ export interface NodeRecords {
 /**
  * Reads the records of a stopped server from a copy, in a directory that only this user can look into: a store can only be opened for
  * writing, would then keep a server from starting, and would leave files of root's when root asks.
- * @throws MagnetarError NOT_PERMITTED, STORE_BROKEN
+ * @throws MagnetarError NOT_PERMITTED, STORE_BROKEN, COPY_FAILED
  */
 export async function openRecords(config: NodeConfig, signal: AbortSignal): Promise<NodeRecords> {
   const { store, release } = await openCopy(config.persistenceDirectory, signal)
@@ -80,6 +76,22 @@ export async function openRecords(config: NodeConfig, signal: AbortSignal): Prom
   }
 }
 
+/** What can be said of a stopped server whose records cannot be read. */
+export async function statusWithoutRecords(
+  config: NodeConfig,
+  version: string,
+  { code, message, fix }: MagnetarError,
+): Promise<NodeStatus> {
+  return {
+    running: false,
+    version,
+    recordsError: { code, message, ...(fix === undefined ? {} : { fix }) },
+    managers: config.managers.map(({ name, type }) => ({ name, type, counts: {}, transfers: [] })),
+    lastFailures: [],
+    disks: await readDisks(directoriesOf(config)),
+  }
+}
+
 async function findRecord(
   store: Store,
   manager: string,
@@ -91,41 +103,4 @@ async function findRecord(
   if ((await store.get(activeKey(manager, id))) === undefined) return undefined
   const live = (await readLive(store, manager, stagingDirectory)).find((each) => each.id === id)
   return live && [live, summarize(manager, live)]
-}
-
-async function openCopy(
-  persistenceDirectory: string | null,
-  signal: AbortSignal,
-): Promise<{ store: Store; release: () => Promise<void> }> {
-  const nothing = { store: openMemoryStore(), release: async () => {} }
-  if (persistenceDirectory === null) return nothing
-  const from = path.join(persistenceDirectory, 'magnetar-store')
-  // The user of the node could have put a link there, for root to open.
-  const isPlain = async (source: string): Promise<boolean> => {
-    if (signal.aborted) return false
-    const found = await lstat(source)
-    return found.isFile() || found.isDirectory()
-  }
-  const copy = await mkdtemp(path.join(tmpdir(), 'magnetar-records-'))
-  const remove = (): Promise<void> => rm(copy, { recursive: true, force: true })
-  try {
-    await cp(from, path.join(copy, 'store'), { recursive: true, filter: isPlain })
-    signal.throwIfAborted()
-    const { openLevelStore } = await import('../store/level-store.js')
-    const store = await openLevelStore(path.join(copy, 'store'))
-    const release = async (): Promise<void> => {
-      await store.close()
-      await remove()
-    }
-    return { store, release }
-  } catch (error) {
-    await remove()
-    // A server that was never started has none.
-    if (errnoOf(error) === 'ENOENT') return nothing
-    if (errnoOf(error) === 'EACCES')
-      throw await notPermitted(`only the user of the node and root may read ${from}`, persistenceDirectory, {
-        cause: error,
-      })
-    throw error
-  }
 }

@@ -23,27 +23,38 @@ export function withErrno(error: unknown): unknown {
   return error
 }
 
+/** Where a store is, and what people call it: a copy that is read stands for the store that it was made of. */
+export interface StorePlace {
+  readonly location: string
+  readonly name: string
+}
+
 /** What a read failed by: the system's errno, else STORE_BROKEN. */
-export function readError(directory: string, error: unknown): unknown {
+export function readError(place: StorePlace, error: unknown): unknown {
   const named = withErrno(error)
-  return named === error ? brokenError(directory, 'read', error) : named
+  return named === error ? brokenError(place, 'read', error) : named
 }
 
 /** Why a store cannot be opened: STORE_LOCKED or STORE_BROKEN. */
-export function openError(directory: string, error: unknown): MagnetarError {
+export function openError(place: StorePlace, error: unknown): MagnetarError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if (/LOCK|lock/.test(messageOf(cause))) {
-    return new MagnetarError('STORE_LOCKED', `another server already uses ${directory}`, {
+    return new MagnetarError('STORE_LOCKED', `another server already uses ${place.name}`, {
       fix: 'Stop the other server first, or give this one its own persistence_directory.',
       cause,
     })
   }
-  return brokenError(directory, 'open', cause)
+  return brokenError(place, 'open', cause)
 }
 
 /** What is damaged stays as it is: whether anything of it is to be given up is for a person to say. */
-function brokenError(directory: string, doing: 'open' | 'read', error: unknown): MagnetarError {
-  const message = `cannot ${doing} the job records in ${directory}: ${messageOf(error)}`
+function brokenError(
+  { location, name: directory }: StorePlace,
+  doing: 'open' | 'read',
+  error: unknown,
+): MagnetarError {
+  const reason = messageOf(error).replaceAll(location, directory)
+  const message = `cannot ${doing} the job records in ${directory}: ${reason}`
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const isDamaged = /corrupt|decode|no meta-|CURRENT|checksum|truncated|No such file/i.test(
     `${code} ${messageOf(error)}`,

@@ -22,7 +22,7 @@ interface Health {
  * behind the torn record, where the next start may not find what follows. So after any write that failed it is opened anew, which reads
  * back what is whole, before it is used again.
  */
-export function watchHealth(db: Database): Health {
+export function watchHealth(db: Database, name: string): Health {
   let broken = false
   let mending: Promise<void> | undefined
 
@@ -56,7 +56,7 @@ export function watchHealth(db: Database): Health {
         if (broken) await mend()
         return await action()
       } catch (error) {
-        throw readError(db.location, error)
+        throw readError({ location: db.location, name }, error)
       }
     },
     settled: async () => mending?.catch(() => {}),

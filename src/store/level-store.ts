@@ -19,9 +19,10 @@ interface Waiting {
  * notes of uploads there are addresses with the keys of jobs.
  * Writes that arrive while a batch is under way go into the next one: one fsync for all of them.
  * A write that failed may have been made all the same: whoever asked for it asks again, or does without.
+ * Errors call it `name`.
  * @throws MagnetarError STORE_LOCKED when another server has it, STORE_BROKEN when it cannot be opened.
  */
-export async function openLevelStore(directory: string): Promise<Store> {
+export async function openLevelStore(directory: string, name = directory): Promise<Store> {
   let db: Database
   try {
     await makeLevelStore(directory)
@@ -31,9 +32,9 @@ export async function openLevelStore(directory: string): Promise<Store> {
     db = new ClassicLevel<string, unknown>(directory, { valueEncoding: 'json' })
     await openDatabase(db)
   } catch (error) {
-    throw openError(directory, error)
+    throw openError({ location: directory, name }, error)
   }
-  const health = watchHealth(db)
+  const health = watchHealth(db, name)
 
   const numbers = createLogNumbers((log) =>
     health.read(async () => {

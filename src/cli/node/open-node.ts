@@ -10,7 +10,8 @@ import type {
   JobList,
   NodeStatus,
 } from '../../control/types.js'
-import { type NodeRecords, openRecords } from '../../node/records.js'
+import { MagnetarError } from '../../lib/errors.js'
+import { type NodeRecords, openRecords, statusWithoutRecords } from '../../node/records.js'
 import { openConfig } from '../config/config-directory.js'
 import { restartCommand } from '../config/restart-hint.js'
 import type { Terminal } from '../config/terminal.js'
@@ -52,11 +53,19 @@ export async function viewNode(config: NodeConfig, signal: AbortSignal): Promise
   return {
     config,
     control: undefined,
-    status: async () => (await records()).status(version()),
+    status: async () => {
+      try {
+        return await (await records()).status(version())
+      } catch (error) {
+        if (!(error instanceof MagnetarError) || error.code === 'NOT_PERMITTED') throw error
+        return statusWithoutRecords(config, version(), error)
+      }
+    },
     jobs: async (filter) => (await records()).jobs(filter),
     job: async (id, manager) => (await records()).job(id, manager),
     audit: async (filter) => (await records()).audit(filter),
-    close: async () => (await opened)?.close(),
+    // Why they could not be opened has been told to whoever wanted them.
+    close: async () => (await opened?.catch(() => undefined))?.close(),
   }
 }
 

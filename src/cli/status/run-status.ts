@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk'
 import type { DiskSpace, ManagerStatus, NodeStatus } from '../../control/types.js'
 import { judgeDiskRoom, showRoom } from '../../lib/disk-space.js'
+import { MagnetarError } from '../../lib/errors.js'
 import { findInstallation } from '../../setup/installation.js'
 import { restartCommand } from '../config/restart-hint.js'
 import type { Terminal } from '../config/terminal.js'
@@ -39,6 +40,8 @@ export async function runStatus(line: StatusLine, terminal: Terminal): Promise<n
       for (const row of renderStatus(status, { palette: output.palette, width, place, service }))
         stdout.write(`${row}\n`)
     }
+    const { recordsError } = status
+    if (recordsError) printError(new MagnetarError(recordsError.code, recordsError.message, recordsError))
     return status.running ? EXIT.ok : EXIT.failed
   } catch (error) {
     if (signal.aborted) return EXIT.interrupted
@@ -79,6 +82,7 @@ interface Style {
 }
 
 const LABEL = 11
+const UNREADABLE = 'The server is not running, and its records cannot be read.'
 
 /** The state of a node, as lines. */
 export function renderStatus(status: NodeStatus, { palette, width, place, service }: Style): string[] {
@@ -94,7 +98,7 @@ export function renderStatus(status: NodeStatus, { palette, width, place, servic
         `running, pid ${status.pid}, up ${showAge(nowMs - (status.startedAtMs ?? nowMs))}`,
         palette.green,
       )
-    : row('Node', STOPPED, palette.red)
+    : row('Node', status.recordsError ? UNREADABLE : STOPPED, palette.red)
   return [
     head,
     row('Version', `Magnetar ${status.version}`),
@@ -105,7 +109,7 @@ export function renderStatus(status: NodeStatus, { palette, width, place, servic
     ...status.managers.flatMap((manager) => [
       ...(isMany ? [row('Manager', `${manager.name} (${manager.type})`)] : []),
       ...scheduler(manager, row, palette),
-      row('Jobs', renderCounts(manager.counts)),
+      row('Jobs', status.recordsError ? 'not known' : renderCounts(manager.counts)),
       ...transfers(manager, row),
     ]),
     ...status.disks.map((disk) => row('Disk', describeDisk(disk), isLow(disk) ? palette.red : undefined)),
@@ -115,7 +119,7 @@ export function renderStatus(status: NodeStatus, { palette, width, place, servic
         `${showTime(sinceMs)} ${id} ${shortTool(toolId) || '-'} ${state}: ${reason ?? 'no reason is known'}`,
       ),
     ),
-    ...(status.lastFailures.length === 0 ? [row('Failed', 'none')] : []),
+    ...(status.lastFailures.length === 0 ? [row('Failed', status.recordsError ? 'not known' : 'none')] : []),
   ]
 }
 
