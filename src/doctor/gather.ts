@@ -15,7 +15,7 @@ import { findStuck, isStuck } from './file-systems.js'
 import { contactGalaxy, findGalaxies } from './galaxy-contacts.js'
 import { findListener } from './listener.js'
 import { askJobs } from './server-jobs.js'
-import type { DoctorFacts, Listen, NodeDirectory, NodeUser } from './types.js'
+import type { DoctorFacts, Listen, LookAtRecords, NodeDirectory, NodeUser } from './types.js'
 
 export interface GatherOptions {
   /** Absolute; its app.yml and server.ini say which node it is. */
@@ -23,6 +23,8 @@ export interface GatherOptions {
   readonly env: NodeJS.ProcessEnv
   readonly galaxyUrl: string | undefined
   readonly sendsJob: boolean
+  /** From the room that may open them. */
+  readonly lookAtRecords: LookAtRecords
   readonly signal: AbortSignal
 }
 
@@ -97,6 +99,7 @@ export async function gatherDoctorFacts(options: GatherOptions): Promise<DoctorF
         ),
       ),
     ),
+    lookAtRecords: options.lookAtRecords,
     sendsJob: options.sendsJob,
   }
 }

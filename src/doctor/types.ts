@@ -89,6 +89,14 @@ export interface ServerJobs {
   has(id: string): Promise<boolean>
 }
 
+/** What came of opening the records of jobs: with `lost` directories of jobs that no record is of. */
+export type RecordsLook =
+  | { readonly state: 'none' | 'in-use' }
+  | { readonly state: 'readable'; readonly lost: number }
+  | { readonly state: 'unreadable'; readonly error: MagnetarError }
+
+export type LookAtRecords = (config: NodeConfig, signal: AbortSignal) => Promise<RecordsLook>
+
 export interface DoctorFacts {
   readonly configDirectory: string
   readonly env: NodeJS.ProcessEnv
@@ -123,6 +131,7 @@ export interface DoctorFacts {
   /** Asked once, by whoever needs it first. */
   readonly slurm: () => Promise<SlurmHealth>
   readonly galaxy: () => Promise<readonly GalaxyContact[]>
+  readonly lookAtRecords: LookAtRecords
   /** Whether a tiny job may be sent to Slurm. */
   readonly sendsJob: boolean
 }

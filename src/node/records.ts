@@ -9,6 +9,7 @@ import type {
   JobSummary,
   NodeStatus,
 } from '../control/types.js'
+import { countJobDirectories } from '../jobs/audit/count-directories.js'
 import { auditStore } from '../jobs/audit/run-audit.js'
 import { readEnded, readLive, summarize, toDetails } from '../jobs/describe.js'
 import { jobDirectory } from '../jobs/directory.js'
@@ -71,7 +72,12 @@ export async function openRecords(config: NodeConfig, signal: AbortSignal): Prom
       }
       throw new MagnetarError('JOB_UNKNOWN', `there is no job ${id}`)
     },
-    audit: (filter) => auditStore(store, config.managers, filter),
+    async audit(filter) {
+      const report = await auditStore(store, config.managers, filter)
+      if (report.hasJournal || config.persistenceDirectory === null) return report
+      const directories = await countJobDirectories(config.managers.map((each) => each.stagingDirectory))
+      return directories === 0 ? report : { ...report, directoriesWithoutJournal: directories }
+    },
     close: release,
   }
 }

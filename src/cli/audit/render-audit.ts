@@ -34,7 +34,7 @@ export function renderAudit(
   report: AuditReport,
   { isRunning, palette }: { readonly isRunning: boolean; readonly palette: ChalkInstance },
 ): Line[] {
-  const { examined, violations, more } = report
+  const { examined, violations, more, directoriesWithoutJournal: lost } = report
   const row = (label: string, text: string): Line => ({
     text: `${palette.bold(label.padEnd(LABEL))}${text}`,
     indent: ' '.repeat(LABEL),
@@ -44,7 +44,7 @@ export function renderAudit(
     ...(isRunning ? [] : [{ text: STOPPED, indent: '' }]),
     row('Jobs', `${examined.jobs}: ${examined.active} unfinished, ${examined.ended} over and not cleaned`),
     fromMs === undefined || toMs === undefined
-      ? row('Journal', 'none: this node keeps no records, or its server has not been started')
+      ? row('Journal', lost ? 'none' : 'none: this node keeps no records, or its server has not been started')
       : row(
           'Journal',
           `${count(examined.events, 'event')}, ${showTime(fromMs)} to ${showTime(toMs)}${examined.rotated ? ' (older ones are taken away)' : ''}`,
@@ -63,6 +63,8 @@ export function renderAudit(
   }
   const total = violations.length + more
   if (total > 0) lines.push({ text: '', indent: '' })
+  if (total === 0 && lost !== undefined)
+    return [...lines, { text: palette.red(withoutJournal(lost)), indent: '' }]
   lines.push(
     total === 0
       ? { text: palette.green('Nothing is broken.'), indent: '' }
@@ -74,6 +76,11 @@ export function renderAudit(
         },
   )
   return lines
+}
+
+function withoutJournal(directories: number): string {
+  const there = directories === 1 ? 'is 1 job directory' : `are ${directories} job directories`
+  return `There ${there}, and no journal: the records of jobs (magnetar-store in persistence_directory) were removed or are somewhere else, and nothing can be proved. Put them back from a backup before the server is started: without them it knows none of these jobs.`
 }
 
 function timeline(entries: NonNullable<AuditReport['timeline']>): Line[] {

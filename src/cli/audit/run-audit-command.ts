@@ -31,18 +31,21 @@ export async function runAuditCommand(line: AuditLine, terminal: Terminal): Prom
     }
     const report = await node.audit(filter)
     signal.throwIfAborted()
+    const isProved = report.directoriesWithoutJournal === undefined
+    const isKept = report.violations.length === 0
     const isRunning = node.control !== undefined
     const { stdout } = terminal
     if (line.json)
       stdout.write(
-        `${JSON.stringify({ ok: report.violations.length === 0, running: isRunning, ...report }, undefined, 2)}\n`,
+        `${JSON.stringify({ ok: isKept && isProved, running: isRunning, ...report }, undefined, 2)}\n`,
       )
     else {
       const width = stdout.isTTY ? terminalWidth(stdout) : undefined
       for (const { text, indent } of renderAudit(report, { isRunning, palette: output.palette }))
         stdout.write(`${width === undefined ? text : wrap(text, width, indent)}\n`)
     }
-    return report.violations.length === 0 ? EXIT.ok : EXIT.promiseBroken
+    if (!isKept) return EXIT.promiseBroken
+    return isProved ? EXIT.ok : EXIT.failed
   } catch (error) {
     if (signal.aborted) return EXIT.interrupted
     printError(error)

@@ -14,6 +14,7 @@ import { createPalette, SIGNS } from '../palette.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 import { createOutput } from '../setup/output.js'
+import { lookAtRecords } from './look-at-records.js'
 import { nameProgram } from './program-name.js'
 import { createDoctorLines, summarize } from './render.js'
 
@@ -66,7 +67,7 @@ async function examineNode(
 ): Promise<DoctorRun> {
   const { env, stdout } = terminal
   const { galaxyUrl, job: sendsJob, quiet } = line
-  const facts = await gatherDoctorFacts({ configDirectory, env, galaxyUrl, sendsJob, signal })
+  const facts = await gatherDoctorFacts({ configDirectory, env, galaxyUrl, sendsJob, lookAtRecords, signal })
   const program = await programName(env)
   const lines = createDoctorLines(stdout, env, quiet)
   const run = await runDoctor(EXAMINATIONS, facts, signal, (result) => {

@@ -12,6 +12,7 @@ import { leftovers } from './leftovers.js'
 import { partitions } from './partitions.js'
 import { permissions } from './permissions.js'
 import { processes } from './processes.js'
+import { records } from './records.js'
 import { secrets } from './secrets.js'
 import { server } from './server.js'
 import { slurm } from './slurm.js'
@@ -33,6 +34,7 @@ export const EXAMINATIONS: readonly Examination[] = [
   drmaa,
   conda,
   galaxy,
+  records,
   jobs,
   processes,
   leftovers,

@@ -37,6 +37,8 @@ export interface TimelineEntry {
 export interface AuditReport {
   /** False: a server that keeps nothing has no journal. */
   readonly hasJournal: boolean
+  /** So many jobs have a directory, though there is no journal: it was removed, and nothing can be proved of them. */
+  readonly directoriesWithoutJournal?: number
   readonly examined: Examined
   readonly violations: readonly (Violation & { readonly timeline: readonly TimelineEntry[] })[]
   /** So many more violations are not listed. */
