@@ -54,8 +54,16 @@ function messageOf(entry: Entry): string {
     .filter(([field]) => !OWN_FIELDS.has(field))
     .map(([field, value]) => `${field}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
   const text = [entry.msg, ...more].filter((part) => part !== undefined && part !== '').join(' ')
-  // A name or a reason must not begin a line of its own, which could pretend to be another entry.
-  return (entry.job === undefined ? text : `job ${entry.job}: ${text}`).replaceAll('\n', '\\n')
+  // A name or a reason must not begin a line of its own, which could pretend to be another entry, nor steer the terminal of a reader.
+  return (entry.job === undefined ? text : `job ${entry.job}: ${text}`)
+    .replaceAll('\n', '\\n')
+    .replace(CONTROL, escapeControl)
+}
+
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
+
+function escapeControl(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** As time.strftime('%Y-%m-%d %H:%M:%S') and milliseconds after a comma: the clock on the admin's wall. */

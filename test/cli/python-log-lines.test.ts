@@ -25,6 +25,12 @@ describe('log lines in the format of server.ini', () => {
     )
   })
 
+  it('steer no terminal', () => {
+    expect(formatLine('%(message)s', { ...entry, job: '\u001b[2J7', msg: 'a\tb\r\u202ec' })).toBe(
+      'job \\u001b[2J7: a\tb\\u000d\\u202ec',
+    )
+  })
+
   it('keep one entry on one line, but for the stack of an error', () => {
     const written: string[] = []
     const destination = formatLines('%(message)s', { write: (text: string) => written.push(text) })

@@ -2,6 +2,7 @@ import { lstat, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { giveName, syncDirectory, unlinkIfThere, writeTemporary } from '../../lib/atomic-file.js'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
+import { quoteForShell } from '../../lib/shell.js'
 import { readSmallFile } from '../../lib/small-file.js'
 
 /** A file of Galaxy's, as it was when it was read. */
@@ -50,14 +51,17 @@ export async function readJobConf(name: string, signal: AbortSignal): Promise<Jo
 export async function writeJobConf(file: JobConfFile, text: string, signal: AbortSignal): Promise<string> {
   const { path, mode, uid, gid } = file
   const directory = dirname(path)
+  let dropBackup = (): unknown => undefined
   try {
-    const backup = await keepBackup(file, signal)
+    const { backup, isNew } = await keepBackup(file, signal)
+    dropBackup = () => isNew && unlinkIfThere(backup)
     const temporary = writeTemporary(directory, basename(path), text, { mode, uid, gid })
     let named = false
     try {
       if ((await readSmallFile(path, signal)) !== file.text) throw changedMeanwhile(path)
       giveName(temporary)
       named = true
+      dropBackup = () => undefined
     } finally {
       if (!named) unlinkIfThere(temporary.path)
     }
@@ -66,12 +70,16 @@ export async function writeJobConf(file: JobConfFile, text: string, signal: Abor
     if ((await readSmallFile(path, AbortSignal.timeout(10_000))) !== text) throw changedMeanwhile(path)
     return backup
   } catch (error) {
+    dropBackup()
     signal.throwIfAborted()
-    throw notWritten(path, error)
+    throw notWritten(file, error)
   }
 }
 
-async function keepBackup({ path, text, mode, uid, gid }: JobConfFile, signal: AbortSignal): Promise<string> {
+async function keepBackup(
+  { path, text, mode, uid, gid }: JobConfFile,
+  signal: AbortSignal,
+): Promise<{ backup: string; isNew: boolean }> {
   for (let number = 0; number < MOST_BACKUPS; number++) {
     const backup = `${path}.bak${number === 0 ? '' : `.${number}`}`
     const there = await lstat(backup).catch((error: unknown) => {
@@ -80,11 +88,11 @@ async function keepBackup({ path, text, mode, uid, gid }: JobConfFile, signal: A
     })
     if (!there) {
       giveName(writeTemporary(dirname(path), basename(backup), text, { mode, uid, gid }))
-      return backup
+      return { backup, isNew: true }
     }
     // One that is the same will do, if it is kept from others as well.
     if (there.isFile() && (there.mode & 0o7777) === mode && there.uid === uid && there.gid === gid)
-      if ((await readSmallFile(backup, signal)) === text) return backup
+      if ((await readSmallFile(backup, signal)) === text) return { backup, isNew: false }
   }
   throw new MagnetarError('SETUP_CONFLICT', `there are ${MOST_BACKUPS} backups of ${path} already`, {
     fix: `Remove or move some of ${join(dirname(path), basename(path))}.bak*.`,
@@ -99,8 +107,24 @@ function changedMeanwhile(path: string): MagnetarError {
 
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS'])
 
-function notWritten(path: string, error: unknown): MagnetarError {
+function notWritten({ path, uid, gid }: JobConfFile, error: unknown): MagnetarError {
   if (error instanceof MagnetarError) return error
+  if (errnoOf(error) === 'EPERM' && (error as NodeJS.ErrnoException).syscall === 'fchown') {
+    const isOwn = uid === process.geteuid?.()
+    const whose = isOwn
+      ? `to the group with the number ${gid}, which this user is not in`
+      : `to the user with the number ${uid}`
+    return new MagnetarError(
+      'NOT_PERMITTED',
+      `${path} cannot be replaced: it belongs ${whose}, and only root can give a new file there`,
+      {
+        cause: error,
+        fix: isOwn
+          ? `Run the command as root, or give the file a group of this user first: chgrp ${process.getegid?.()} ${quoteForShell(path)}`
+          : 'Run the command as root, or as the user who owns the file and its directory.',
+      },
+    )
+  }
   const message = `${path} cannot be replaced: ${messageOf(error)}`
   return FORBIDDEN.has(errnoOf(error) ?? '')
     ? new MagnetarError('NOT_PERMITTED', message, {

@@ -1,5 +1,8 @@
+import { lstat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { ConfigError, formatPlace } from '../../config/problems.js'
 import { quoteForShell } from '../../lib/shell.js'
+import { nodePaths } from '../../setup/paths.js'
 import { defineExamination } from '../define-examination.js'
 import type { DoctorFacts, Finding } from '../types.js'
 
@@ -28,7 +31,7 @@ export const configuration = defineExamination({
     },
   },
   async examine(facts) {
-    return [...ofConfig(facts), ...ofRecord(facts)]
+    return [...ofConfig(facts), ...(await ofRecord(facts))]
   },
 })
 
@@ -61,10 +64,32 @@ function ofConfig({ config, configError, configDirectory }: DoctorFacts): Findin
   }))
 }
 
-function ofRecord({ manifestError }: DoctorFacts): Finding<Id>[] {
+async function ofRecord({ manifestError, account, configDirectory }: DoctorFacts): Promise<Finding<Id>[]> {
   if (manifestError === undefined || manifestError.code === 'NOT_PERMITTED') return []
   const { message, fix } = manifestError
+  if (account.isRoot && (await isOfOneUser(configDirectory)))
+    return [
+      {
+        id: 'setup-record',
+        state: 'left-out',
+        message: `the node was set up without root; what its user noted of it (${manifestOf(configDirectory)}) root does not go by`,
+      },
+    ]
   return [{ id: 'setup-record', state: 'warn', message, fix: { text: fix ?? 'Restore it from a backup.' } }]
+}
+
+/** Where configuration and record have one owner, not root, nobody replaced what root wrote. */
+async function isOfOneUser(configDirectory: string): Promise<boolean> {
+  const [config, record] = await Promise.all(
+    [join(configDirectory, 'app.yml'), manifestOf(configDirectory)].map((path) =>
+      lstat(path).catch(() => undefined),
+    ),
+  )
+  return record !== undefined && record.isFile() && record.uid !== 0 && config?.uid === record.uid
+}
+
+function manifestOf(configDirectory: string): string {
+  return nodePaths(dirname(configDirectory), undefined).manifest
 }
 
 function capitalize(text: string): string {
