@@ -2,9 +2,9 @@ import { stripVTControlCharacters } from 'node:util'
 
 const MIN_WIDTH = 20
 
-/** Columns of the terminal, less one so that a full line never wraps by itself; 79 when it is not known. */
+/** Columns of the terminal, less one so that a full line never wraps by itself; 79 when it is not known, or said to be 0 (a terminal that nobody sized). */
 export function terminalWidth(stream: { readonly columns?: number } = process.stdout): number {
-  return Math.max(MIN_WIDTH, (stream.columns ?? 80) - 1)
+  return Math.max(MIN_WIDTH, (stream.columns || 80) - 1)
 }
 
 /**

@@ -15,4 +15,6 @@ it.each([
 it('a terminal is used but for its last column', () => {
   expect(terminalWidth({ columns: 60 })).toBe(59)
   expect(terminalWidth({})).toBe(79)
+  // script -qc … </dev/null
+  expect(terminalWidth({ columns: 0 })).toBe(79)
 })

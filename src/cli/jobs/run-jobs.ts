@@ -1,4 +1,3 @@
-import { findNearest } from '../../config/nearest.js'
 import type { ExpireAnswer, JobAction } from '../../control/client.js'
 import type { JobFilter, JobStatus } from '../../control/types.js'
 import { MagnetarError } from '../../lib/errors.js'
@@ -13,6 +12,7 @@ import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 import { createOutput, type Output } from '../setup/output.js'
 import { terminalWidth } from '../wrap.js'
+import { nearIds } from './near-ids.js'
 import { renderJob } from './show.js'
 import { isOver, isStatus, renderFooter, renderTable, STATUS_WORDS } from './table.js'
 import { watchJobs } from './watch.js'
@@ -148,10 +148,10 @@ async function show(room: Room): Promise<number> {
 async function unknownJob({ node, command }: Room, id: string, error: unknown): Promise<never> {
   if (!(error instanceof MagnetarError) || error.code !== 'JOB_UNKNOWN') throw error
   const { jobs } = await node.jobs({ ended: 10_000 })
-  const ids = jobs.map((job) => job.id)
-  const begin = ids.filter((each) => id.length > 1 && (each.startsWith(id) || each.endsWith(id))).slice(0, 5)
-  const nearest = findNearest(id, ids)
-  const near = [...new Set([...begin, ...(nearest === undefined ? [] : [nearest])])].map(plain)
+  const near = nearIds(
+    id,
+    jobs.map((job) => job.id),
+  ).map(plain)
   const meant = near.length > 0 ? `. Is ${near.join(' or ')} meant?` : ''
   throw new MagnetarError('JOB_UNKNOWN', `there is no job ${plain(id)}${meant}`, {
     fix: `List them: ${command('jobs --state all')}`,

@@ -69,7 +69,7 @@ function picture(options: WatchOptions, list: JobList | undefined, problem: stri
   const head = `${showTime(nowMs)}  ${list ? renderFooter({ ...list, left: 0 }).join('') : plain(problem)}`
   const table = list ? renderTable(list.jobs, { palette, width, managers, nowMs }) : []
   const notes = list && !list.running ? [palette.yellow(STOPPED)] : []
-  const room = Math.max(3, (stdout.rows ?? 24) - 2 - notes.length)
+  const room = Math.max(3, (stdout.rows || 24) - 2 - notes.length)
   const shown = table.slice(0, room - 1)
   const rest = table.length - shown.length
   const lines = [
