@@ -4,6 +4,8 @@ import type { Expired } from '../jobs/expire.js'
 import { ERRORS, type ErrorCode } from '../lib/error-table.js'
 import { errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
 import { notPermitted } from '../lib/not-permitted.js'
+import { limitTime } from '../lib/time-limit.js'
+import { hasShape, SHAPES, type Shape } from './answer-shape.js'
 import { type ControlPlace, shortName } from './socket-path.js'
 import type {
   AuditFilter,
@@ -16,8 +18,12 @@ import type {
   ServerSigns,
 } from './types.js'
 
-/** Asking Slurm may take some of it. */
-const TIMEOUT_MS = 30_000
+/** A server that lives says so at once; every client asks for that first. */
+const TAKE_UP_MS = 5000
+/** Asking Slurm may take some of it, and reading a hundred thousand jobs. */
+const READ_MS = 30_000
+/** Ending the processes of a job, removing many directories, judging a long journal: that the server lives is known. */
+const WORK_MS = 600_000
 const SIGNS_MS = 2000
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
@@ -45,17 +51,23 @@ export interface ExpireAnswer {
 export type JobAction = 'cancel' | 'clean' | 'retry-stage-out'
 
 /**
- * The way to a running server; undefined when none listens.
- * @throws MagnetarError NOT_PERMITTED when there is one and this user may not talk to it
+ * The way to a running server; undefined when none listens. The server has 5 s to show that it lives, then 30 s for what is read and
+ * 10 min for what is done (act, expire, audit).
+ * @throws MagnetarError NOT_PERMITTED when there is one and this user may not talk to it, NODE_SILENT when it does not answer in time, or
+ * something else does; so do all calls
  */
 export async function connectControl(
   place: ControlPlace,
   signal: AbortSignal,
+  takeUpMs = TAKE_UP_MS,
 ): Promise<ControlClient | undefined> {
-  const call = <T>(method: string, target: string): Promise<T> => request<T>(place, method, target, signal)
+  const read = <T>(shape: Shape, target: string, limitMs = READ_MS): Promise<T> =>
+    request<T>(place, { method: 'GET', target, shape, limitMs }, signal)
+  const work = <T>(shape: Shape, target: string, limitMs = WORK_MS): Promise<T> =>
+    request<T>(place, { method: 'POST', target, shape, limitMs }, signal)
   let signs: ServerSigns
   try {
-    signs = await call('GET', '/ping')
+    signs = await read(SHAPES.ping, '/ping', takeUpMs)
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ECONNREFUSED' || errno === 'ENOTDIR') return undefined
@@ -75,16 +87,16 @@ export async function connectControl(
     ).toString()
   return {
     signs,
-    status: () => call('GET', '/status'),
+    status: () => read(SHAPES.status, '/status'),
     jobs: ({ states, manager, ended }) =>
-      call('GET', `/jobs?${query({ states: states?.join(','), manager, ended })}`),
-    job: (id, manager) => call('GET', `/jobs/${encodeURIComponent(id)}?${query({ manager })}`),
-    audit: ({ job, sinceMs }) => call('GET', `/audit?${query({ job, since_ms: sinceMs })}`),
+      read(SHAPES.jobs, `/jobs?${query({ states: states?.join(','), manager, ended })}`),
+    job: (id, manager) => read(SHAPES.job, `/jobs/${encodeURIComponent(id)}?${query({ manager })}`),
+    audit: ({ job, sinceMs }) => read(SHAPES.audit, `/audit?${query({ job, since_ms: sinceMs })}`, WORK_MS),
     act: (action, id, manager) =>
-      call('POST', `/jobs/${encodeURIComponent(id)}/${action}?${query({ manager })}`),
+      work(SHAPES.act, `/jobs/${encodeURIComponent(id)}/${action}?${query({ manager })}`),
     expire: (olderThanMs, plan) =>
-      call('POST', `/expire?${query({ older_than_ms: olderThanMs, plan: String(plan) })}`),
-    reloadTokens: () => call('POST', '/reload-tokens'),
+      work(SHAPES.expire, `/expire?${query({ older_than_ms: olderThanMs, plan: String(plan) })}`),
+    reloadTokens: () => work(SHAPES.reloadTokens, '/reload-tokens', READ_MS),
   }
 }
 
@@ -94,12 +106,15 @@ export async function askSigns(
   pid: number,
   signal: AbortSignal,
 ): Promise<ServerSigns | undefined> {
+  const limit = limitTime(signal, SIGNS_MS)
   try {
-    const client = await connectControl(place, AbortSignal.any([signal, AbortSignal.timeout(SIGNS_MS)]))
+    const client = await connectControl(place, limit.signal)
     return client?.signs.pid === pid ? client.signs : undefined
   } catch {
     signal.throwIfAborted()
     return undefined
+  } finally {
+    limit.release()
   }
 }
 
@@ -112,65 +127,78 @@ export function notRunning(start?: string): MagnetarError {
   )
 }
 
+interface Question {
+  readonly method: 'GET' | 'POST'
+  readonly target: string
+  readonly shape: Shape
+  readonly limitMs: number
+}
+
 /** @throws MagnetarError, or the system error when nobody can be reached */
-async function request<T>(
-  place: ControlPlace,
-  method: string,
-  target: string,
-  signal: AbortSignal,
-): Promise<T> {
+async function request<T>(place: ControlPlace, question: Question, signal: AbortSignal): Promise<T> {
   const { name, release } = await shortName(place)
+  const limit = limitTime(signal, question.limitMs)
   try {
-    const { status, text } = await exchange(name, method, target, signal)
-    if (status === 200) return JSON.parse(text) as T
-    throw errorIn(text)
+    const { status, text } = await exchange(name, question, limit.signal)
+    const answer = parse(text)
+    if (status !== 200) throw errorIn(answer) ?? silent(NOT_OURS, place)
+    if (!hasShape(answer, question.shape)) throw silent(NOT_OURS, place)
+    return answer as T
+  } catch (error) {
+    signal.throwIfAborted()
+    if (limit.isUp()) throw silent(`the server does not answer (${question.limitMs / 1000} s)`, place)
+    if (error instanceof MagnetarError || UNREACHABLE.has(errnoOf(error) ?? '')) throw error
+    throw silent(`the server does not answer (${messageOf(error)})`, place, error)
   } finally {
+    limit.release()
     await release()
   }
 }
 
+const UNREACHABLE = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'EACCES', 'EPERM'])
+const NOT_OURS = "what answers is not this node's server, or one of another version"
+
+function silent(message: string, { socket }: ControlPlace, cause?: unknown): MagnetarError {
+  return new MagnetarError('NODE_SILENT', `${message}, on ${socket}`, cause === undefined ? {} : { cause })
+}
+
 function exchange(
   socketPath: string,
-  method: string,
-  target: string,
+  { method, target }: Question,
   signal: AbortSignal,
 ): Promise<{ status: number; text: string }> {
-  const until = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      if (signal.aborted) reject(signal.reason)
-      else if (until.aborted)
-        reject(
-          new MagnetarError('NODE_NOT_RUNNING', `the server did not answer within ${TIMEOUT_MS / 1000} s`, {
-            fix: 'Look at its log: magnetar logs',
-          }),
-        )
-      else reject(error)
-    }
-    const sent = http.request({ socketPath, method, path: target, signal: until, agent: false }, (answer) => {
+    const sent = http.request({ socketPath, method, path: target, signal, agent: false }, (answer) => {
       const chunks: Buffer[] = []
       let bytes = 0
-      answer.on('error', fail)
+      answer.on('error', reject)
       answer.on('data', (chunk: Buffer) => {
         bytes += chunk.length
-        if (bytes > MAX_ANSWER_BYTES) sent.destroy(new Error('the answer of the server is too long'))
+        if (bytes > MAX_ANSWER_BYTES) sent.destroy(new Error('the answer is too long'))
         else chunks.push(chunk)
       })
       answer.on('end', () =>
         resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
       )
     })
-    sent.on('error', fail)
+    sent.on('error', reject)
     sent.end()
   })
 }
 
-function errorIn(text: string): MagnetarError {
+/** undefined: it is no JSON. */
+function parse(text: string): unknown {
   try {
-    const { code, message, fix } = JSON.parse(text) as Record<string, string | undefined>
-    const known = code !== undefined && code in ERRORS ? (code as ErrorCode) : 'INTERNAL'
-    return new MagnetarError(known, message ?? 'it failed', fix === undefined ? {} : { fix })
-  } catch (error) {
-    return new MagnetarError('INTERNAL', `the answer cannot be understood: ${messageOf(error)}`)
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
+}
+
+/** undefined: this is no error of a server of ours. */
+function errorIn(answer: unknown): MagnetarError | undefined {
+  if (!hasShape(answer, { code: 'text', message: 'text' })) return undefined
+  const { code, message, fix } = answer as { code: string; message: string; fix?: unknown }
+  const known = code in ERRORS ? (code as ErrorCode) : 'INTERNAL'
+  return new MagnetarError(known, message, typeof fix === 'string' ? { fix } : {})
 }

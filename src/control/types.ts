@@ -19,6 +19,8 @@ export interface ServerSigns {
 export interface NodeStatus {
   /** False: all this is what the records of a stopped server say. */
   readonly running: boolean
+  /** Something listens on the control socket, but does not answer as a server should; only with `running: false`. */
+  readonly silent?: boolean
   readonly pid?: number
   readonly version: string
   readonly startedAtMs?: number
@@ -50,7 +52,9 @@ export interface DiskSpace extends DiskRoom {
 }
 
 export interface JobList {
+  /** As in NodeStatus. */
   readonly running: boolean
+  readonly silent?: boolean
   /** Unfinished jobs in the order of their submits, then those that are over, newest first. */
   readonly jobs: readonly JobSummary[]
   /** Of all jobs, also those that are not listed. */

@@ -3,6 +3,7 @@ import type { NodeConfig } from '../config/types.js'
 import { connectControl } from '../control/client.js'
 import type { ControlPlace } from '../control/socket-path.js'
 import { MagnetarError } from '../lib/errors.js'
+import { limitTime } from '../lib/time-limit.js'
 import { isStuck } from './file-systems.js'
 import type { ServerJobs } from './types.js'
 
@@ -20,18 +21,22 @@ export async function askJobs(
   signal: AbortSignal,
 ): Promise<ServerJobs | undefined> {
   if (config === undefined || place === undefined || isStuck(stuck, place.directory)) return undefined
+  const limit = limitTime(signal, TIMEOUT_MS)
   try {
-    const client = await connectControl(place, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]))
+    const client = await connectControl(place, limit.signal)
     if (client === undefined) return undefined
     const { jobs } = await client.jobs({ ended: 0 })
     const { jobs: expired } = await client.expire(OLD_DAYS * DAY_MS, true)
+    // What is asked later has its own time.
+    const later = await connectControl(place, signal)
+    if (later === undefined) return undefined
     const staging = new Map(config.managers.map((each) => [each.name, each.stagingDirectory]))
     return {
       list: jobs,
       async has(id) {
         if (jobs.some((each) => each.id === id)) return true
         try {
-          await client.job(id)
+          await later.job(id)
           return true
         } catch (error) {
           // Whatever else it says, it knows it.
@@ -43,5 +48,7 @@ export async function askJobs(
   } catch {
     signal.throwIfAborted()
     return undefined
+  } finally {
+    limit.release()
   }
 }

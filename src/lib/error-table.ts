@@ -55,7 +55,7 @@ export const ERRORS = {
   },
   JOB_UNKNOWN: {
     meaning: 'There is no record of a job of that id.',
-    fix: 'Look at "magnetar jobs --state all"; the message has ids that are written alike.',
+    fix: 'Look at "magnetar jobs --state all"; the message has ids that were perhaps meant.',
   },
   JOB_NOT_RETRIED: {
     meaning: 'The outputs of a job cannot be delivered again.',
@@ -64,6 +64,11 @@ export const ERRORS = {
   NODE_NOT_RUNNING: {
     meaning: 'The command needs the running server, and there is none behind its control socket.',
     fix: 'Start the service of the node; "magnetar status" says what its records say meanwhile.',
+  },
+  NODE_SILENT: {
+    meaning:
+      'Something listens on the control socket of the node, but does not answer in time, or not as a server of this version: the server hangs or was stopped, or another program has its place.',
+    fix: 'Run "magnetar doctor"; then restart the server, whose jobs go on. "magnetar status" says what its records say meanwhile.',
   },
   LOG_NOT_FOUND: {
     meaning: 'The log of the server cannot be found or read.',

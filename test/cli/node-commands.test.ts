@@ -120,6 +120,41 @@ describe('magnetar status and jobs', () => {
     expect((await run('jobs')).stdout).toMatch(/^one .* complete/m)
   })
 
+  it('do not wait for a server that hangs: records are read, and nothing is changed', async () => {
+    await submit('one', held())
+    await untilStatus('one', 'running')
+    const file = path.join(directory, 'app.yml')
+    const before = readFileSync(file, 'utf8')
+    process.kill(server.pid, 'SIGSTOP')
+    const [status, json, jobs, shown, cancel, rotate, audit] = await Promise.all([
+      run('status'),
+      run('status', '--json'),
+      run('jobs'),
+      run('jobs', 'show', 'one'),
+      run('jobs', 'cancel', 'one'),
+      run('token', 'rotate'),
+      run('audit'),
+    ])
+    process.kill(server.pid, 'SIGCONT')
+    expect(status.code).toBe(1)
+    expect(status.stdout).toMatch(/^Node +The server does not answer; this is what its records say\./m)
+    expect(status.stdout).toMatch(/^Jobs +1 /m)
+    expect(JSON.parse(json.stdout)).toMatchObject({ running: false, silent: true })
+    expect(jobs.stderr).toContain('The server does not answer; this is what its records say.')
+    expect(jobs.stdout).toMatch(/^one /m)
+    expect(shown.stdout).toMatch(/^Job +one · /m)
+    for (const each of [cancel, rotate, audit]) {
+      expect(each).toMatchObject({ code: 1, stdout: '' })
+      expect(each.stderr).toContain('the server does not answer (5 s)')
+      expect(each.stderr).toContain('[NODE_SILENT]')
+    }
+    expect(rotate.stderr).toContain('nothing was changed')
+    expect(readFileSync(file, 'utf8')).toBe(before)
+    expect((await run('status')).code).toBe(0)
+    writeFileSync(path.join(directory, 'go'), '')
+    await client.untilDone('one')
+  })
+
   it('say who may ask, and what is not understood', async () => {
     for (const [words, code, message] of [
       [['jobs', '--state', 'walking'], 2, 'there is no such state'],

@@ -3,6 +3,8 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { connect as connectSocket, createServer } from 'node:net'
 import path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type ControlClient, connectControl } from '../../src/control/client.js'
 import { createNodeControl } from '../../src/control/node-control.js'
@@ -13,6 +15,7 @@ import type { RunningManager } from '../../src/jobs/manager.js'
 import { endedKey, type JobRecord } from '../../src/jobs/record.js'
 import { retryStageOut } from '../../src/jobs/retry-stage-out.js'
 import { silentLogger } from '../../src/lib/log.js'
+import { limitTime } from '../../src/lib/time-limit.js'
 import { createHttpClient } from '../../src/staging/node-http-client.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
@@ -141,6 +144,55 @@ describe('the control socket', () => {
     const server = await listen(there, [running])
     expect((await (await connect(there)).status()).running).toBe(true)
     await server.close()
+  })
+
+  it.each([
+    ['accepts and says nothing', '', 'does not answer'],
+    ['says nonsense', 'hello\r\n\r\n', 'does not answer'],
+    [
+      'speaks HTTP of another kind',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}',
+      "is not this node's server",
+    ],
+    [
+      'has an error page',
+      'HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\n<p/>',
+      "is not this node's server",
+    ],
+  ])('is not believed when who listens there %s', async (_what, answer, message) => {
+    const there = controlPlace({ persistenceDirectory: path.join(root, 'foreign'), stagingDirectory: root })
+    mkdirSync(there.directory, { recursive: true })
+    const foreign = createServer((socket) => {
+      socket.on('error', () => {})
+      if (answer !== '') socket.end(answer)
+    }).listen(there.socket)
+    onTestFinished(() => void foreign.close())
+    await once(foreign, 'listening')
+    await expect(connectControl(there, never, 300)).rejects.toMatchObject({
+      code: 'NODE_SILENT',
+      message: expect.stringContaining(message),
+    })
+  })
+
+  it('is not believed when it answers a question with something else', async () => {
+    const there = controlPlace({ persistenceDirectory: path.join(root, 'foreign'), stagingDirectory: root })
+    mkdirSync(there.directory, { recursive: true })
+    const foreign = http
+      .createServer((_request, response) => response.end('{"pid":1,"jobs":{}}'))
+      .listen(there.socket)
+    onTestFinished(() => void foreign.close())
+    await once(foreign, 'listening')
+    const other = await connect(there)
+    for (const answer of [other.status(), other.jobs({ ended: 1 }), other.job('1'), other.reloadTokens()])
+      await expect(answer).rejects.toMatchObject({ code: 'NODE_SILENT' })
+  })
+
+  it('keeps its time limit when memory is cleaned up meanwhile', async () => {
+    const limit = limitTime(never, 200)
+    setFlagsFromString('--expose-gc')
+    runInNewContext('gc')()
+    await waitFor(() => limit.isUp(), { what: 'the end of the time' })
+    expect(limit.signal.aborted).toBe(true)
   })
 
   it('answers what it does not know with an error, and goes on', async () => {

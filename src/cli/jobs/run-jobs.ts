@@ -5,7 +5,7 @@ import type { Terminal } from '../config/terminal.js'
 import { confirm } from '../confirm.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
-import { controlOf, type NodeView, openNode, STOPPED, viewNode } from '../node/open-node.js'
+import { controlOf, type NodeView, openNode, sayStopped, viewNode } from '../node/open-node.js'
 import { parseDuration, plain, showAge } from '../node/show.js'
 import { ownCommands } from '../own-command.js'
 import { printError } from '../print.js'
@@ -94,7 +94,7 @@ async function list({ line, node, output, terminal }: Room): Promise<number> {
     stdout.write(`${JSON.stringify(found, undefined, 2)}\n`)
     return EXIT.ok
   }
-  if (!found.running) stderr.write(`${STOPPED}\n`)
+  if (!found.running) stderr.write(`${sayStopped(found)}\n`)
   if (found.jobs.length > 0) {
     const width = stdout.isTTY ? terminalWidth(stdout) : undefined
     const style = { palette: output.palette, width, managers: hasManagers(node), nowMs: Date.now() }
@@ -139,7 +139,7 @@ async function show(room: Room): Promise<number> {
     )
     return EXIT.ok
   }
-  if (!node.control) terminal.stderr.write(`${STOPPED}\n`)
+  if (!node.control) terminal.stderr.write(`${sayStopped({ silent: node.silence !== undefined })}\n`)
   for (const text of renderJob(job, output.palette, Date.now(), command)) output.say(text, ' '.repeat(13))
   return EXIT.ok
 }

@@ -2,7 +2,7 @@ import type { JobList, JobSummary } from '../../control/types.js'
 import { messageOf } from '../../lib/errors.js'
 import { pause } from '../../lib/timing.js'
 import type { Stream } from '../config/terminal.js'
-import { STOPPED } from '../node/open-node.js'
+import { sayStopped } from '../node/open-node.js'
 import { plain, showTime } from '../node/show.js'
 import { createPalette } from '../palette.js'
 import { terminalWidth } from '../wrap.js'
@@ -41,7 +41,7 @@ export async function watchJobs(options: WatchOptions): Promise<void> {
     if (json) stdout.write(`${JSON.stringify(list ?? { error: problem })}\n`)
     else if (list) {
       if (list.running !== ran)
-        stdout.write(`${showTime(Date.now())} ${list.running ? RUNS_AGAIN : STOPPED}\n`)
+        stdout.write(`${showTime(Date.now())} ${list.running ? RUNS_AGAIN : sayStopped(list)}\n`)
       ran = list.running
       for (const line of changes(known, list)) stdout.write(`${line}\n`)
     } else stdout.write(`${showTime(Date.now())} ${plain(problem)}\n`)
@@ -68,7 +68,7 @@ function picture(options: WatchOptions, list: JobList | undefined, problem: stri
   const nowMs = Date.now()
   const head = `${showTime(nowMs)}  ${list ? renderFooter({ ...list, left: 0 }).join('') : plain(problem)}`
   const table = list ? renderTable(list.jobs, { palette, width, managers, nowMs }) : []
-  const notes = list && !list.running ? [palette.yellow(STOPPED)] : []
+  const notes = list && !list.running ? [palette.yellow(sayStopped(list))] : []
   const room = Math.max(3, (stdout.rows || 24) - 2 - notes.length)
   const shown = table.slice(0, room - 1)
   const rest = table.length - shown.length

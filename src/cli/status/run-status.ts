@@ -9,7 +9,7 @@ import { showBytes } from '../deps/list.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
 import { renderCounts, shortTool } from '../jobs/table.js'
-import { type NodeView, openNode, STOPPED } from '../node/open-node.js'
+import { type NodeView, openNode, sayStopped } from '../node/open-node.js'
 import { cut, plain, showAge, showTime } from '../node/show.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
@@ -21,7 +21,7 @@ export interface StatusLine {
   readonly json?: boolean | undefined
 }
 
-/** `magnetar status`: one screen; resolves with the exit code, which is 1 when the server does not run. */
+/** `magnetar status`: one screen; resolves with the exit code, which is 1 when the server does not run or answer. */
 export async function runStatus(line: StatusLine, terminal: Terminal): Promise<number> {
   const output = createOutput({ json: line.json === true, quiet: false, verbose: false })
   const interrupts = watchInterrupts((text) => output.warn(text))
@@ -98,7 +98,7 @@ export function renderStatus(status: NodeStatus, { palette, width, place, servic
         `running, pid ${status.pid}, up ${showAge(nowMs - (status.startedAtMs ?? nowMs))}`,
         palette.green,
       )
-    : row('Node', status.recordsError ? UNREADABLE : STOPPED, palette.red)
+    : row('Node', status.recordsError ? UNREADABLE : sayStopped(status), palette.red)
   return [
     head,
     row('Version', `Magnetar ${status.version}`),

@@ -6,7 +6,7 @@ import { writeChecked } from '../../config/change/write-checked.js'
 import { findKnownOption, type KnownOption, parseOptionName } from '../../config/known-options.js'
 import { type LoadOptions, loadConfig } from '../../config/load.js'
 import type { NodeConfig } from '../../config/types.js'
-import { connectControl } from '../../control/client.js'
+import { type ControlClient, connectControl } from '../../control/client.js'
 import { controlPlace } from '../../control/socket-path.js'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 import { notPermitted } from '../../lib/not-permitted.js'
@@ -14,6 +14,7 @@ import { openConfig } from '../config/config-directory.js'
 import { say, type Terminal } from '../config/terminal.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
+import { withRestart } from '../node/open-node.js'
 import { ownCommands } from '../own-command.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
@@ -40,9 +41,10 @@ export async function runToken(line: TokenLine, terminal: Terminal): Promise<num
     if (line.task === 'show') return await show(room)
     return line.finish ? await finishRotation(room) : await rotate(room)
   } catch (error) {
-    if (interrupts.signal.aborted) return EXIT.interrupted
-    printError(error)
-    return exitCodeOf(error)
+    const isInterrupted = interrupts.signal.aborted
+    // What stands in the file already is said all the same.
+    if (!isInterrupted || error instanceof MagnetarError) printError(error)
+    return isInterrupted ? EXIT.interrupted : exitCodeOf(error)
   } finally {
     interrupts.dispose()
   }
@@ -98,6 +100,7 @@ async function rotate({ line, options, terminal, command, signal }: Room): Promi
     throw new MagnetarError('ANSWER_INVALID', 'a new token is there already, and Galaxy may have it by now', {
       fix: `When Galaxy has it: ${command('token rotate --finish')}. To see it: ${command('token show')}`,
     })
+  const server = await findServer(config, signal)
   // Without a token there is none that Galaxy uses and that would have to be let in for a while.
   const isFirst = config.privateToken === undefined
   await write(
@@ -106,7 +109,11 @@ async function rotate({ line, options, terminal, command, signal }: Room): Promi
     randomBytes(TOKEN_BYTES).toString('base64url'),
   )
   await warnOfReaders(options, terminal)
-  const reloaded = await reload(config, signal)
+  const reloaded = await reload(
+    server,
+    isFirst ? 'private_token is in app.yml' : 'private_token_next is in app.yml beside private_token',
+    signal,
+  )
   if (line.json) terminal.stdout.write(`${JSON.stringify({ rotated: true, reloaded })}\n`)
   else {
     const { stdout } = terminal
@@ -140,11 +147,12 @@ async function finishRotation({ line, options, terminal, signal }: Room): Promis
     else say(terminal.stdout, 'Nothing to do: there is no second token.')
     return EXIT.ok
   }
+  const server = await findServer(config, signal)
   // Cut off in between, the new one stands there twice and the command can be repeated.
   await write(options, 'private_token', nextPrivateToken)
   const edit = await planUnset(options, optionOf('private_token_next'))
   if (edit) await writeChecked(options, edit)
-  const reloaded = await reload(config, signal)
+  const reloaded = await reload(server, 'the new token is private_token in app.yml, the only one', signal)
   if (line.json) terminal.stdout.write(`${JSON.stringify({ finished: true, reloaded })}\n`)
   else {
     say(terminal.stdout, 'The old token is out of app.yml; only the new one counts.')
@@ -164,17 +172,38 @@ function optionOf(name: string): KnownOption {
   return known
 }
 
-/** The running server takes the tokens up at once; jobs and connections go on. @returns false: none runs */
-async function reload(config: NodeConfig, signal: AbortSignal): Promise<boolean> {
+/** Asked before anything is written: a server that does not answer would not let the new token in. @throws MagnetarError */
+async function findServer(config: NodeConfig, signal: AbortSignal): Promise<ControlClient | undefined> {
   try {
-    const control = await connectControl(controlPlace(config), signal)
-    if (!control) return false
-    await control.reloadTokens()
+    return await connectControl(controlPlace(config), signal)
+  } catch (error) {
+    if (!(error instanceof MagnetarError && error.code === 'NODE_SILENT')) throw error
+    const { message, fix } = await withRestart(error, config.configDirectory)
+    throw new MagnetarError('NODE_SILENT', `nothing was changed: ${message}`, {
+      ...(fix === undefined ? {} : { fix }),
+      cause: error,
+    })
+  }
+}
+
+/**
+ * The running server takes the tokens up at once; jobs and connections go on. @returns false: none runs
+ * @throws MagnetarError that says what `stands` in the file already
+ */
+async function reload(
+  server: ControlClient | undefined,
+  stands: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!server) return false
+  try {
+    await server.reloadTokens()
     return true
   } catch (error) {
+    const why = signal.aborted ? 'interrupted' : messageOf(error)
     throw new MagnetarError(
       'SETUP_FAILED',
-      `app.yml is changed, but the server did not take it up: ${messageOf(error)}`,
+      `${stands}, but it is not known that the server took it up: ${why}`,
       { fix: 'Restart the server: its jobs go on.', cause: error },
     )
   }
