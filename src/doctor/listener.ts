@@ -38,6 +38,13 @@ async function ownerOf(inode: string): Promise<number | undefined> {
   return undefined
 }
 
+/** "T" for a process that was stopped, "D" for one that waits for a disk: the letter of ps; undefined: it is gone. */
+export async function stateOf(pid: number): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // Its name, in parentheses, may have any character.
+  return text.slice(text.lastIndexOf(')') + 2, text.lastIndexOf(')') + 3) || undefined
+}
+
 async function commandOf(pid: number): Promise<string | undefined> {
   const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
   return text.replaceAll('\0', ' ').trim().slice(0, 100) || undefined

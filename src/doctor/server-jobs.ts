@@ -27,12 +27,19 @@ export async function askJobs(
     if (client === undefined) return undefined
     const { jobs } = await client.jobs({ ended: 0 })
     const { jobs: expired } = await client.expire(OLD_DAYS * DAY_MS, true)
+    // Waits for Slurm, which is examined elsewhere.
+    const status = await client.status().catch(() => undefined)
     // What is asked later has its own time.
     const later = await connectControl(place, signal)
     if (later === undefined) return undefined
     const staging = new Map(config.managers.map((each) => [each.name, each.stagingDirectory]))
     return {
       list: jobs,
+      stalled: (status?.managers ?? []).flatMap(({ name, type, scheduler }) =>
+        /^(queued_python|unqueued)$/.test(type) && scheduler?.ok === false
+          ? [{ manager: name, why: scheduler.detail ?? scheduler.summary }]
+          : [],
+      ),
       async has(id) {
         if (jobs.some((each) => each.id === id)) return true
         try {

@@ -83,6 +83,8 @@ export interface Listen {
 export interface ServerJobs {
   /** All that are not over. */
   readonly list: readonly JobSummary[]
+  /** Why nothing is started, by each manager of local jobs that has come to a stop. */
+  readonly stalled: readonly { readonly manager: string; readonly why: string }[]
   /** Of those that are over for so long that doctor speaks of it: their directories. */
   readonly expired: readonly string[]
   /** Whether it has a record of the job, over or not. */

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs'
 import { access, open, stat } from 'node:fs/promises'
 import { errnoOf, messageOf } from '../lib/errors.js'
+import type { StuckStart } from './job-runner.js'
 import type { StartProblem } from './job-runner-wire.js'
 import type { Submission } from './scheduler.js'
 
@@ -26,6 +27,15 @@ export function startFailed(job: Submission, error: unknown): StartFailed {
   return new StartFailed(`The job could not be started (${errno ?? 'error'}): ${why}; script ${job.script}`, {
     cause: error,
   })
+}
+
+/** A start that is under way for too long, and what an admin can do about it. */
+export function explainStuck({ jobId, ms, helper, leader }: StuckStart): string {
+  const waits = `Job ${jobId} has been its turn for ${Math.round(ms / 1000)} s`
+  if (leader !== undefined)
+    return `${waits}, but process ${leader}, which does it, hangs: perhaps with the file system of its directory. kill -9 ${leader} gives the job up.`
+  if (helper === undefined) return `${waits}, but the process that starts jobs is not there.`
+  return `${waits}, but process ${helper}, which starts jobs, hangs. kill -9 ${helper} has the server make another; jobs go on.`
 }
 
 /** The helper only knows what it could not do: the system is asked once more for the reason. */

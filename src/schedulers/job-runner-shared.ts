@@ -12,6 +12,7 @@ export function shareJobRunner(log: Logger): JobRunner {
   let open = true
   return {
     start: (job) => mine.runner.start(job),
+    stuck: () => mine.runner.stuck(),
     close() {
       if (!open) return
       open = false

@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../lib/errors.js'
 import type { Logger } from '../lib/log.js'
-import { explainProblem, startFailed } from './job-runner-failure.js'
+import { explainProblem, explainStuck, startFailed } from './job-runner-failure.js'
 import { type RunnerHelper, startHelper } from './job-runner-helper.js'
 import { encodeQuestion, encodeStart, parseReport, type RunnerReport } from './job-runner-wire.js'
 import { findRunner } from './local-runner.js'
@@ -30,8 +30,18 @@ export interface JobRunner {
    * @throws StartFailed: it does not run, nor will it.
    */
   start(job: Submission): Promise<StartedScript>
+  /** The start that has been under way for far too long; undefined: there is none. */
+  stuck(): StuckStart | undefined
   /** Lets go of the helper. Jobs go on; what was still awaited here never settles. */
   close(): void
+}
+
+export interface StuckStart {
+  readonly jobId: string
+  readonly ms: number
+  readonly helper: number | undefined
+  /** What the helper has forked for the job. undefined: it has not, as far as is known. */
+  readonly leader: number | undefined
 }
 
 export interface JobRunnerOptions {
@@ -40,11 +50,14 @@ export interface JobRunnerOptions {
   readonly checkIntervalMs?: number
   /** How long the last reports of a helper that was killed are waited for. */
   readonly lastReportsMs?: number
+  /** A start takes milliseconds; from here on it is reported. */
+  readonly stuckMs?: number
 }
 
 interface FollowedJob {
   readonly number: number
   readonly job: Submission
+  readonly sinceMs: number
   readonly begin: (script: StartedScript) => void
   readonly refuse: (error: Error) => void
   /** Set once the script has been started. */
@@ -62,14 +75,16 @@ const MAX_SENDS = 3
 /** A report may be under way when its sender is found dead: hence the second look. */
 const PATIENT_CHECKS = 2
 const MAX_COMPLAINT = 300
+const STUCK_MS = 30_000
 
 export function createJobRunner(options: JobRunnerOptions): JobRunner {
-  const { log, checkIntervalMs = 5000, lastReportsMs = 200 } = options
+  const { log, checkIntervalMs = 5000, lastReportsMs = 200, stuckMs = STUCK_MS } = options
   const followed = new Map<number, FollowedJob>()
   let helper: Promise<RunnerHelper> | undefined
   let lastNumber = 0
   let checker: NodeJS.Timeout | undefined
   let closed = false
+  let warned = false
 
   function openHelper(): Promise<RunnerHelper> {
     if (helper) return helper
@@ -165,6 +180,7 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
   }
 
   function check(): void {
+    warnOnce()
     for (const entry of [...followed.values()]) {
       if (entry.leader === undefined) {
         entry.checks += 1
@@ -177,6 +193,21 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
       entry.checks += 1
       if (entry.checks >= PATIENT_CHECKS) void lose(entry)
     }
+  }
+
+  function findStuck(): StuckStart | undefined {
+    // In the order of their starts.
+    const oldest = [...followed.values()].find(({ end }) => end === undefined)
+    if (oldest === undefined) return undefined
+    const ms = performance.now() - oldest.sinceMs
+    if (ms < stuckMs) return undefined
+    return { jobId: oldest.job.jobId, ms, helper: oldest.helper?.pid, leader: oldest.leader || undefined }
+  }
+
+  function warnOnce(): void {
+    const stuck = findStuck()
+    if (stuck && !warned) log.warn({ job: stuck.jobId }, explainStuck(stuck))
+    warned = stuck !== undefined
   }
 
   /** Nobody waits for the script any more. */
@@ -205,6 +236,7 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
         const entry: FollowedJob = {
           number: lastNumber,
           job,
+          sinceMs: performance.now(),
           begin,
           refuse,
           end: undefined,
@@ -219,6 +251,7 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
         void send(entry)
       })
     },
+    stuck: findStuck,
     close() {
       closed = true
       clearInterval(checker)

@@ -8,6 +8,7 @@ import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
 import { untilAborted } from '../lib/until-aborted.js'
 import type { StartedScript } from './job-runner.js'
+import { explainStuck } from './job-runner-failure.js'
 import { shareJobRunner } from './job-runner-shared.js'
 import { jobMarker } from './local-environment.js'
 import { awaitExitStatus, readExitStatus } from './local-exit-status.js'
@@ -236,6 +237,13 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
           ok: false,
           summary: 'local, no job ever runs',
           detail: 'num_concurrent_jobs is 0; set it to 1 or more.',
+        }
+      const stuck = runner.stuck()
+      if (stuck)
+        return {
+          ok: false,
+          summary: `local, ${many}: jobs are queued, but nothing is being started`,
+          detail: explainStuck(stuck),
         }
       return { ok: true, summary: `local, ${many}` }
     },

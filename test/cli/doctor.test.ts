@@ -129,6 +129,22 @@ describe('magnetar doctor and a Conda that is not there', () => {
   })
 })
 
+it('names a server that hangs, and how it goes on', async () => {
+  directory = await tempDirectory()
+  const server = await startMagnetar({ directory, app: { private_token: 'foo' } })
+  chmodSync(join(directory, 'app.yml'), 0o600)
+  process.kill(server.pid, 'SIGSTOP')
+  const found = await wrong([]).finally(() => process.kill(server.pid, 'SIGCONT'))
+  expect(found).toMatchObject([
+    {
+      id: 'server-silent',
+      state: 'fail',
+      message: expect.stringContaining(`(process ${server.pid} was stopped)`),
+      command: `kill -CONT ${server.pid}`,
+    },
+  ])
+})
+
 describe('magnetar doctor without a server', () => {
   it('says that nothing listens and how to start it, and what else is wrong', async () => {
     directory = await tempDirectory()

@@ -148,8 +148,15 @@ describe('job directories', () => {
     })
   })
 
+  it('that wait while nothing is started', () => {
+    const server = { list: [], expired: [], stalled: [{ manager: 'm', why: 'Process 7 hangs.' }] }
+    expect(judgeJobs([], { ...place, server }, Date.now())).toMatchObject([
+      { id: 'jobs-not-started', message: 'manager m starts no jobs. Process 7 hangs.' },
+    ])
+  })
+
   it('that the server has no record of: nothing is said of expiring them', () => {
-    const server = { list: [], expired: ['/jobs/1'] }
+    const server = { list: [], expired: ['/jobs/1'], stalled: [] }
     const old = { endedMs: nowMs - 31 * 86_400_000 }
     const found = [state(old), state({ ...old, path: '/jobs/2' }), state({ ...old, path: '/jobs/3' })]
     const findings = judgeJobs(found, { ...place, server, unknown: ['/jobs/2'] }, nowMs)
@@ -174,7 +181,7 @@ describe('job directories', () => {
     const job = { id: '5', manager: '_default_', toolId: '', toolVersion: '', submittedAtMs: 0, status }
     const more = stopping ? { stopping } : {}
     const list = [{ ...job, sinceMs: nowMs - ms, reason: 'no answer', ...more }]
-    const [finding] = judgeJobs([], { ...place, server: { list, expired: [] } }, nowMs)
+    const [finding] = judgeJobs([], { ...place, server: { list, expired: [], stalled: [] } }, nowMs)
     expect(finding?.message).toBe(message)
     if (message !== undefined) expect(finding?.fix?.command).toBe('magnetar jobs show 5 --config /etc/node')
   })

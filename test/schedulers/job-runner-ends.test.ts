@@ -121,6 +121,28 @@ describe('the job runner, when something ends', () => {
     expect(await onlyHelper()).not.toBe(helper)
   })
 
+  it('is told to hang when a start is not through after a while, once, and with what helps', async () => {
+    const { log, warnings } = collectWarnings()
+    const runner = openRunner({ log, stuckMs: 50 })
+    const root = await tempDirectory()
+    await run(runner, await writeJob(root, 'before', ':'))
+    expect(runner.stuck()).toBeUndefined()
+    const helper = await onlyHelper()
+    // On a slow machine the first may have been late too.
+    warnings.length = 0
+    process.kill(helper, 'SIGSTOP')
+    const script = runner.start(await writeJob(root, 'late', 'exit 5'))
+    await waitFor(() => warnings.length > 0, { what: 'a warning' })
+    expect(runner.stuck()).toMatchObject({ jobId: 'late', helper, leader: undefined })
+    expect(warnings).toEqual([
+      expect.stringContaining(`process ${helper}, which starts jobs, hangs. kill -9`),
+    ])
+    process.kill(helper, 'SIGKILL')
+    expect(await (await script).ended).toBe(5)
+    expect(runner.stuck()).toBeUndefined()
+    expect(warnings).toHaveLength(2)
+  })
+
   it('says that it does not know the end when the process that waits for a script is killed', async () => {
     const runner = openRunner()
     const job = await writeJob(await tempDirectory(), 'l', UNTIL_RELEASED)

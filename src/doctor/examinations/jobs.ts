@@ -45,6 +45,12 @@ export const jobs = defineExamination({
         'directories of jobs that ended more than 30 days ago and that the server knows nothing of: another Pulsar left them, or its records were lost',
       fix: 'look at them, then `rm -rf DIRECTORY`',
     },
+    'jobs-not-started': {
+      state: 'fail',
+      meaning:
+        'the server has had no local job started for half a minute though one is its turn, or its configuration lets none run',
+      fix: 'the message says which process hangs and what to do',
+    },
     'job-stuck': {
       state: 'warn',
       meaning:
@@ -78,11 +84,12 @@ type Id =
   | 'pid-stale'
   | 'job-directories-old'
   | 'job-directories-unknown'
+  | 'jobs-not-started'
   | 'job-stuck'
 
 type Place = Pick<DoctorFacts, 'user' | 'account' | 'configDirectory'> & {
   /** undefined: it cannot be asked. */
-  readonly server: Pick<ServerJobs, 'list' | 'expired'> | undefined
+  readonly server: Pick<ServerJobs, 'list' | 'expired' | 'stalled'> | undefined
   /** Old directories that it has no record of. */
   readonly unknown: readonly string[]
 }
@@ -120,7 +127,7 @@ export function judgeJobs(found: readonly JobDirectoryState[], facts: Place, now
     })
   }
   const old = findOld(found, nowMs)
-  findings.push(...judgeOld(old, found.length, facts), ...judgeStuck(facts, nowMs))
+  findings.push(...judgeOld(old, found.length, facts), ...judgeStalled(facts), ...judgeStuck(facts, nowMs))
   return findings
 }
 
@@ -167,6 +174,15 @@ function judgeOld(
       },
     })
   return findings
+}
+
+function judgeStalled({ server, configDirectory }: Place): Finding<Id>[] {
+  return (server?.stalled ?? []).map(({ manager, why }) => ({
+    id: 'jobs-not-started',
+    state: 'fail',
+    message: `manager ${manager} starts no jobs. ${why}`,
+    fix: { command: `magnetar status --config ${quoteForShell(configDirectory)}` },
+  }))
 }
 
 function judgeStuck({ server, configDirectory }: Place, nowMs: number): Finding<Id>[] {

@@ -5,12 +5,13 @@ import { reach } from '../../check/reach.js'
 import { readTarget } from '../../check/target.js'
 import { messageOf } from '../../lib/errors.js'
 import { quoteForShell } from '../../lib/shell.js'
+import { limitTime } from '../../lib/time-limit.js'
 import { type ServiceControl, serviceControl } from '../../setup/services/service-control.js'
 import { newerThanServer } from '../../setup/services/stale-server.js'
 import type { ServiceChoice } from '../../setup/types.js'
 import { localUrl } from '../../setup/verify/node-access.js'
 import { defineExamination } from '../define-examination.js'
-import { findListener } from '../listener.js'
+import { findListener, stateOf } from '../listener.js'
 import type { DoctorFacts, Finding, Listen } from '../types.js'
 
 type Id =
@@ -20,11 +21,14 @@ type Id =
   | 'service-unknown'
   | 'port-closed'
   | 'port-taken'
+  | 'server-silent'
   | 'token-refused'
   | 'restart-needed'
 
 const CONNECT_MS = 2000
-const ANSWER_MS = 4000
+const ANSWER_MS = 6000
+/** For all that is asked; less than doctor gives the whole examination. */
+const SILENT_MS = 5000
 
 /** The service and its port: one finding for one cause. */
 export const server = defineExamination({
@@ -56,6 +60,12 @@ export const server = defineExamination({
       state: 'fail',
       meaning: 'something else than this node answers on its port',
       fix: 'stop that program, or give the node another port and Galaxy the new URL',
+    },
+    'server-silent': {
+      state: 'fail',
+      meaning:
+        'the server takes connections but answers none: it was stopped, waits for a disk, or computes without end',
+      fix: '`kill -CONT PID` where it was stopped, else restart it; jobs go on',
     },
     'token-refused': {
       state: 'fail',
@@ -185,10 +195,25 @@ async function examineAnswer(
   const client = createNodeClient({ url, token, tokenIn: 'query', certificate, timeoutMs: ANSWER_MS })
   const hasToken = token !== undefined
   const probeId = 'magnetar-doctor-none'
-  const identity = await identify({ target, client, hasToken, signal, timeoutMs: ANSWER_MS, probeId })
+  const limit = limitTime(signal, SILENT_MS)
+  const identity = await identify({
+    target,
+    client,
+    hasToken,
+    signal: limit.signal,
+    timeoutMs: ANSWER_MS,
+    probeId,
+  })
+    .catch((error: unknown) => {
+      if (limit.isUp()) return undefined
+      throw error
+    })
+    .finally(limit.release)
   const listener = await findListener(listen.port)
   const restart = control?.commandFor('restart')
   const byHand = `kill ${listener?.pid ?? 'PID'} && magnetar serve --config ${quoteForShell(configDirectory)}`
+  if (identity === undefined)
+    return silent(listen, listener?.pid, restart, byHand.replace('kill ', 'kill -9 '))
   if (identity.is === 'closed') {
     if (config === undefined)
       return { id: 'server', state: 'ok', message: `a Pulsar answers on ${describe(listen)}` }
@@ -227,6 +252,33 @@ async function examineAnswer(
     id: 'server',
     state: 'ok',
     message: `Pulsar ${identity.version} answers on ${describe(listen)}${by}`,
+  }
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  T: 'was stopped',
+  t: 'is held by a debugger',
+  D: 'waits for a disk',
+  R: 'computes',
+}
+
+async function silent(
+  listen: Listen,
+  pid: number | undefined,
+  restart: string | undefined,
+  byHand: string,
+): Promise<Finding<Id>> {
+  const state = pid === undefined ? undefined : await stateOf(pid)
+  const doing = STATES[state ?? '']
+  const who = pid === undefined ? '' : ` (process ${pid}${doing === undefined ? '' : ` ${doing}`})`
+  return {
+    id: 'server-silent',
+    state: 'fail',
+    message: `${describe(listen)} takes connections, but nobody answers there${who}`,
+    fix:
+      state === 'T'
+        ? { text: 'Somebody stopped it (SIGSTOP). Let it go on:', command: `kill -CONT ${pid}` }
+        : { text: 'Jobs go on meanwhile:', command: restart ?? byHand },
   }
 }
 
