@@ -98,7 +98,7 @@ export function renderStatus(status: NodeStatus, { palette, width, place, servic
         `running, pid ${status.pid}, up ${showAge(nowMs - (status.startedAtMs ?? nowMs))}`,
         palette.green,
       )
-    : row('Node', status.recordsError ? UNREADABLE : sayStopped(status), palette.red)
+    : row('Node', status.recordsError && !status.silent ? UNREADABLE : sayStopped(status), palette.red)
   return [
     head,
     row('Version', `Magnetar ${status.version}`),
