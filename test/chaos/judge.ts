@@ -78,6 +78,8 @@ export async function auditNode({ node, audited }: World): Promise<string[]> {
     if (report) break
     if (attempt === AUDIT_ATTEMPTS) return ['the audit cannot be asked for: nobody listens to admins']
     await Promise.race([node.whenDead(), delay(AUDIT_PAUSE_MS)])
+    // A fault at its start may leave it without the socket: its log says so, and it works on.
+    if (attempt === 2 && node.logs().includes('no control socket')) await node.restart()
   }
   const { violations, hasJournal } = report
   if (!hasJournal) return ['the audit finds no journal']
