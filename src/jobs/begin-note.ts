@@ -66,7 +66,7 @@ export async function noteBegin(context: ManagerContext, job: Job): Promise<void
     } catch (error) {
       if (attempt === 0)
         log.error({ job: job.id }, `cannot record that it begins, trying again: ${messageOf(error)}`)
-      await pause(backoffMs(attempt, 500, 30_000), context.signal)
+      await pause(backoffMs(attempt, 250, 2000), context.signal)
     }
   }
 }
