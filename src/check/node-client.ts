@@ -3,6 +3,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { ConnectionOptions } from 'node:tls'
 import { messageOf } from '../lib/errors.js'
+import { limitTime } from '../lib/time-limit.js'
 
 export interface NodeAnswer {
   readonly status: number
@@ -79,7 +80,7 @@ export function createNodeClient(options: NodeClientOptions): NodeClient {
       const known = anonymous ? undefined : token
       const inQuery = known !== undefined && tokenIn === 'query' ? { private_token: known } : {}
       const url = new URL(`${route}?${new URLSearchParams({ ...query, ...inQuery })}`, options.url)
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+      const limit = limitTime(signal, timeoutMs)
       const headers = {
         connection: 'close',
         ...(known !== undefined && tokenIn === 'header' ? { authorization: `Bearer ${known}` } : {}),
@@ -89,14 +90,16 @@ export function createNodeClient(options: NodeClientOptions): NodeClient {
           : { 'content-length': Buffer.byteLength(body ?? '') }),
       }
       try {
-        return await exchange(url, { method, headers, signal: limit, agent: false, ...tls }, body)
+        return await exchange(url, { method, headers, signal: limit.signal, agent: false, ...tls }, body)
       } catch (error) {
         if (signal.aborted) throw signal.reason
         // Without the query, which may hold the token.
         throw new NodeUnreachable(
           options.url,
-          limit.aborted ? new TimeUp(`${timeoutMs / 1000} s are up`) : error,
+          limit.isUp() ? new TimeUp(`${timeoutMs / 1000} s are up`) : error,
         )
+      } finally {
+        limit.release()
       }
     },
   }

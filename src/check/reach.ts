@@ -1,6 +1,7 @@
 import { promises as dns, type LookupAddress } from 'node:dns'
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { limitTime } from '../lib/time-limit.js'
 import { explainNetwork } from './explain-network.js'
 import type { Target } from './target.js'
 import type { Finding } from './types.js'
@@ -57,15 +58,18 @@ function connect({ host, port }: Target, timeoutMs: number, signal: AbortSignal)
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: Math.min(ATTEMPT_MS, timeoutMs),
     })
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const limit = limitTime(signal, timeoutMs)
     const giveUp = (): void =>
       void socket.destroy(Object.assign(new Error(`${timeoutMs / 1000} s are up`), { code: 'ETIMEDOUT' }))
-    limit.addEventListener('abort', giveUp, { once: true })
+    limit.signal.addEventListener('abort', giveUp, { once: true })
     socket.once('error', reject)
     socket.once('connect', () => {
       resolve({ address: socket.remoteAddress ?? host, localAddress: socket.localAddress ?? '127.0.0.1' })
       socket.destroy()
     })
-    socket.once('close', () => limit.removeEventListener('abort', giveUp))
+    socket.once('close', () => {
+      limit.signal.removeEventListener('abort', giveUp)
+      limit.release()
+    })
   })
 }

@@ -1,5 +1,6 @@
 import tls, { type ConnectionOptions, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { messageOf } from '../lib/errors.js'
+import { limitTime } from '../lib/time-limit.js'
 import { explainCertificate, TLS_WHY } from './explain-certificate.js'
 import { codeOf, explainNetwork } from './explain-network.js'
 import { describePlace, type Target } from './target.js'
@@ -66,11 +67,14 @@ function shakeHands({ host, port }: Target, { trust, signal, timeoutMs }: TlsOpt
   return new Promise((resolve, reject) => {
     // Looked at even when it is not to be trusted; nothing is sent over this connection.
     const socket = tls.connect({ ...trust, host, port, ...serverName(host), rejectUnauthorized: false })
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const limit = limitTime(signal, timeoutMs)
     const giveUp = (): void =>
       void socket.destroy(Object.assign(new Error(`${timeoutMs / 1000} s are up`), { code: 'ETIMEDOUT' }))
-    limit.addEventListener('abort', giveUp, { once: true })
-    socket.once('close', () => limit.removeEventListener('abort', giveUp))
+    limit.signal.addEventListener('abort', giveUp, { once: true })
+    socket.once('close', () => {
+      limit.signal.removeEventListener('abort', giveUp)
+      limit.release()
+    })
     socket.on('error', reject)
     socket.once('secureConnect', () => resolve(socket))
   })

@@ -1,4 +1,5 @@
 import { messageOf } from '../lib/errors.js'
+import { limitTime } from '../lib/time-limit.js'
 import { pause } from '../lib/timing.js'
 import { TransferError } from '../staging/transfer-error.js'
 import { disk } from './disk/disk.js'
@@ -58,16 +59,18 @@ export function createLiveOutput(context: ManagerContext): LiveOutput {
   /** Galaxy adds what it is sent: only a piece whose fate is known is followed by another, or left out of the final status. */
   async function post(each: Watched, stream: LiveStream, bytes: Buffer): Promise<void> {
     const { state, stopping, job } = each
-    const signal = AbortSignal.any([context.signal, stopping.signal, AbortSignal.timeout(timeoutMs)])
     const path = job.directory.path
     if (bytes.length > 0 && !state.inDoubt)
       await disk.writeLiveState(path, { ...state, delivered: false, inDoubt: true })
+    const limit = limitTime(AbortSignal.any([context.signal, stopping.signal]), timeoutMs)
     try {
-      await postChunk(context.http, each.target, stream, bytes, signal)
+      await postChunk(context.http, each.target, stream, bytes, limit.signal)
     } catch (error) {
       if (!wasRefused(error)) each.state = { ...state, delivered: false, inDoubt: true }
       else if (!state.inDoubt) await disk.writeLiveState(path, state)
       throw error
+    } finally {
+      limit.release()
     }
     each.state = { ...state, [stream]: state[stream] + bytes.length, delivered: !state.inDoubt }
     await disk.writeLiveState(path, each.state)

@@ -1,5 +1,6 @@
 import { messageOf } from '../lib/errors.js'
 import type { Logger } from '../lib/log.js'
+import { limitTime } from '../lib/time-limit.js'
 import { SchedulerDown } from '../schedulers/scheduler.js'
 import type { ManagerContext } from './job.js'
 import { noteEnded, noteReport } from './judge.js'
@@ -67,9 +68,9 @@ async function ask(context: ManagerContext, log: Logger): Promise<void> {
     }
   }
   if (byExternalId.size === 0) return
+  const limit = limitTime(context.signal, QUERY_TIMEOUT_MS)
   try {
-    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(QUERY_TIMEOUT_MS)])
-    const reports = await context.scheduler.states([...byExternalId.keys()], signal)
+    const reports = await context.scheduler.states([...byExternalId.keys()], limit.signal)
     for (const [externalId, report] of reports) {
       const jobId = byExternalId.get(externalId)
       const job = jobId === undefined ? undefined : context.jobs.get(jobId)
@@ -81,6 +82,8 @@ async function ask(context: ManagerContext, log: Logger): Promise<void> {
     if (error instanceof SchedulerDown) tellWhy(context, byExternalId.values(), error)
     if (!(error instanceof SchedulerDown) && !context.signal.aborted)
       log.error(`cannot ask the scheduler: ${messageOf(error)}`)
+  } finally {
+    limit.release()
   }
 }
 
