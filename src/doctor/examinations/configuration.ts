@@ -85,7 +85,7 @@ async function isOfOneUser(configDirectory: string): Promise<boolean> {
       lstat(path).catch(() => undefined),
     ),
   )
-  return record !== undefined && record.isFile() && record.uid !== 0 && config?.uid === record.uid
+  return record?.isFile() === true && record.uid !== 0 && config?.uid === record.uid
 }
 
 function manifestOf(configDirectory: string): string {
