@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import { findProgram } from '../lib/find-program.js'
 import { quoteForShell } from '../lib/shell.js'
+import { programName as launcherName } from './setup/repeat.js'
 
-/** How this program is called in a command to be typed: by its path where it is not on PATH. */
+/** How this program is called in a command to be typed: by its path where it is not on PATH, as in a clone. */
 export async function programName(env: NodeJS.ProcessEnv): Promise<string> {
   const prefix = env.MAGNETAR_PREFIX
-  if (!prefix || (await findProgram('magnetar', env.PATH)) !== undefined) return 'magnetar'
+  if ((await findProgram('magnetar', env.PATH)) !== undefined) return 'magnetar'
+  if (!prefix) return launcherName(process.argv, env)
   return quoteForShell(join(prefix, 'bin', 'magnetar'))
 }
 

@@ -275,6 +275,15 @@ describe('magnetar logs', () => {
     expect(await once(child, 'exit')).toEqual([0, null])
   })
 
+  it('reads what was moved away until there is a new file', async () => {
+    const log = path.join(directory, 'server.log')
+    appendFileSync(path.join(directory, 'server.ini'), `[uwsgi]\nlogto = ${log}\n`)
+    const now = new Date().toISOString()
+    writeFileSync(`${log}.1`, line(now, 'moved away', '1'))
+    expect((await run('logs')).stdout).toMatch(/job 1: moved away\n$/)
+    expect((await run('logs', '--job', '1')).stdout.match(/moved away/g)).toHaveLength(1)
+  })
+
   it("reads lines in the format of Python's logging", async () => {
     const log = path.join(directory, 'server.log')
     appendFileSync(path.join(directory, 'server.ini'), `[uwsgi]\nlogto = ${log}\n`)

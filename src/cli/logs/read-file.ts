@@ -10,12 +10,15 @@ const MAX_LINE = 4 * 1024 * 1024
 export interface ReadOptions {
   /** Read only so much of the end; the first line may be a part and is left out. */
   readonly tailBytes?: number
+  /** What is read as long as the file is not there: logrotate has moved it, and the server has not made the new one. */
+  readonly former?: string
   readonly signal: AbortSignal
   readonly onLine: (line: string) => void
 }
 
 /** A log file that is read on and on: also after logrotate has moved it away, or cut it to nothing. */
 export interface OpenLog {
+  readonly beganWithFormer: boolean
   /** Everything that is there now. */
   readOn(): Promise<void>
   /** Reads on until the signal; `onIdle` after each look. */
@@ -24,8 +27,20 @@ export interface OpenLog {
 }
 
 /** @throws the system error when the file cannot be opened */
-export async function openLog(file: string, { tailBytes, signal, onLine }: ReadOptions): Promise<OpenLog> {
-  let handle: FileHandle | undefined = await open(file, 'r')
+export async function openLog(
+  file: string,
+  { tailBytes, former, signal, onLine }: ReadOptions,
+): Promise<OpenLog> {
+  let beganWithFormer = false
+  let handle: FileHandle | undefined = await open(file, 'r').catch(async (error: unknown) => {
+    const moved =
+      former !== undefined && errnoOf(error) === 'ENOENT'
+        ? await open(former, 'r').catch(() => undefined)
+        : undefined
+    if (moved === undefined) throw error
+    beganWithFormer = true
+    return moved
+  })
   let position = 0
   let skipsFirst = false
   let rest = ''
@@ -75,6 +90,7 @@ export async function openLog(file: string, { tailBytes, signal, onLine }: ReadO
   }
 
   return {
+    beganWithFormer,
     readOn,
     async follow(onIdle) {
       const stay = setInterval(() => {}, 60_000)

@@ -125,15 +125,16 @@ async function readFiles(
 ): Promise<void> {
   const whole = filter.job !== undefined || filter.sinceMs !== undefined
   const options = { signal, onLine: printer.take, ...(whole ? {} : { tailBytes: TAIL_BYTES }) }
-  if (whole) {
-    const former = await openLog(`${file}.1`, options).catch(() => undefined)
-    await former?.readOn()
-    await former?.close()
-  }
-  const log = await openLog(file, options).catch(async (error: unknown) => {
+  const former = `${file}.1`
+  const log = await openLog(file, { ...options, former }).catch(async (error: unknown) => {
     throw await unreadable(file, error)
   })
   try {
+    if (whole && !log.beganWithFormer) {
+      const moved = await openLog(former, options).catch(() => undefined)
+      await moved?.readOn()
+      await moved?.close()
+    }
     await log.readOn()
     if (!follow) return
     printer.flush()
