@@ -239,7 +239,7 @@ describe('magnetar doctor on a node of setup', needs(missing), () => {
     expect((await wrong('--no-job')).map(({ id }) => id)).toEqual(ids)
     const asked = await doctor('--fix', '--no-job')
     expect(asked).toMatchObject({ code: 1 })
-    expect(asked.stdout).toContain('magnetar doctor --fix mends 4 of them.')
+    expect(asked.stdout).toContain(' doctor --fix mends 4 of them.')
     expect(asked.stderr).toContain('add --yes')
     expect(await wrong('--no-job')).toHaveLength(4)
     const done = await doctor('--fix', '--yes')
