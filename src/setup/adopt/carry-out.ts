@@ -126,6 +126,7 @@ function switchOf(
     prefix,
     config,
     configDirectory: pulsar.configDirectory,
+    user: definition.user,
     pythonServes: pulsar.serves,
     onStage,
   }

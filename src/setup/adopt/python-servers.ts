@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises'
+import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isBelow } from './python-installation.js'
@@ -13,30 +13,53 @@ export interface PythonServer {
 /** Whose servers are looked for. */
 export interface ServerPlace {
   readonly configDirectories: readonly string[]
+  /** Only servers of this user; undefined: of anybody. */
+  readonly uid?: number | undefined
+  /** A process of the service: it may have a mount namespace of its own (PrivateTmp= of systemd), and its servers are in there. */
+  readonly pid?: number | undefined
 }
 
 /** A job's command is a script of its own; these are what Pulsar's programs are called. */
 const PROGRAM = /^(pulsar|pulsar-serve|pulsar-main|paster|uwsgi|gunicorn:?)$/
 const PAUSE_MS = 100
 
-/** The server processes that read one of these directories. As anybody but root only one's own are found. */
+/**
+ * The server processes that read one of these directories. As anybody but root only one's own are found. Those of a container, where
+ * the same path is another directory, are never among them.
+ */
 export async function findPythonServers(place: ServerPlace): Promise<PythonServer[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const found = await Promise.all(pids.map((pid) => readServer(Number(pid), place)))
+  const namespaces = await Promise.all([
+    mountNamespace('self'),
+    place.pid === undefined ? undefined : mountNamespace(place.pid).catch(() => undefined),
+  ])
+  const found = await Promise.all(pids.map((pid) => readServer(Number(pid), place, namespaces)))
   return found.flat()
 }
 
-async function readServer(pid: number, place: ServerPlace): Promise<PythonServer[]> {
+function mountNamespace(pid: number | 'self'): Promise<string> {
+  return readlink(`/proc/${pid}/ns/mnt`)
+}
+
+async function readServer(
+  pid: number,
+  place: ServerPlace,
+  namespaces: readonly (string | undefined)[],
+): Promise<PythonServer[]> {
   try {
     const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
     // An interpreter and its options stand before the program.
     const program = argv.slice(0, 3).find((word) => PROGRAM.test(basename(word.split(' ')[0] ?? '')))
     if (program === undefined || /\/lib\/(current|releases)\//.test(argv.join(' '))) return []
-    const [environment, cwd, startedTicks] = await Promise.all([
+    const [environment, cwd, startedTicks, namespace, { uid }] = await Promise.all([
       readFile(`/proc/${pid}/environ`, 'utf8'),
       readlink(`/proc/${pid}/cwd`),
       readStart(pid),
+      mountNamespace(pid),
+      stat(`/proc/${pid}`),
     ])
+    if (!namespaces.includes(namespace)) return []
+    if (place.uid !== undefined && place.uid !== uid) return []
     const config = /(?:^|\0)PULSAR_CONFIG_DIR=([^\0]+)/.exec(environment)?.[1]
     const paths = [...argv.filter((word) => word.includes('/')), ...(config === undefined ? [] : [config])]
     const named = paths.map((word) => resolve(cwd, word))

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createNodeClient } from '../../check/node-client.js'
 import type { NodeConfig } from '../../config/types.js'
+import { lookUpUser } from '../../lib/accounts.js'
 import { MagnetarError } from '../../lib/errors.js'
 import { serviceFailed } from '../services/service-failed.js'
 import { localUrl, readCertificate } from '../verify/node-access.js'
@@ -21,6 +22,8 @@ export interface Switch {
   /** undefined: it cannot be read, so nothing can be asked. */
   readonly config: NodeConfig | undefined
   readonly configDirectory: string
+  /** Of the service; undefined: whoever runs its manager. */
+  readonly user: string | undefined
   /** Whether the Python Pulsar listens: one that does not cannot be asked. */
   readonly pythonServes: boolean
   /** Brings the file of the service to what it is to be; nothing when it is. */
@@ -69,11 +72,15 @@ export async function switchService(change: Switch, signal: AbortSignal): Promis
 
 /** The manager's stop, and an end to the servers that it does not know: the Python launcher is a shell that keeps the signal to itself. */
 async function stop(
-  { service, configDirectory }: Switch,
+  { service, configDirectory, user }: Switch,
   limits: SwitchLimits,
   signal: AbortSignal,
 ): Promise<void> {
-  const servers = await findPythonServers({ configDirectories: [configDirectory] })
+  const [pid, account] = await Promise.all([
+    service.pid(signal),
+    user === undefined ? undefined : lookUpUser(user, signal),
+  ])
+  const servers = await findPythonServers({ configDirectories: [configDirectory], uid: account?.uid, pid })
   let stopped = false
   const stopping = service.control.stop(signal).finally(() => {
     stopped = true
