@@ -1,3 +1,4 @@
+import type { NodeConfig } from '../../config/types.js'
 import type { FoundPulsar, PreparedAdoption } from '../../setup/adopt/adoption.js'
 import type { AdoptionStage } from '../../setup/adopt/carry-out.js'
 import { describeService } from '../../setup/adopt/find-service.js'
@@ -24,11 +25,17 @@ export function showFound(found: FoundPulsar, jobs: string | undefined, output: 
     ['service', `${describeService(definition)}, ${definition.file}: ${runs}`],
     ['user', definition.user ?? 'root: every job runs as root'],
     ['configuration', pulsar.configDirectory],
-    ...(config === undefined ? [] : [['address', localUrl(config.server)]]),
+    ...(config === undefined ? [] : [['address', listens(config.server)]]),
     ...(managers === undefined ? [] : [['managers', managers]]),
     ...(jobs === undefined ? [] : [['jobs', jobs]]),
   ]
   for (const [name = '', text] of rows) output.say(`  ${name.padEnd(14)} ${text}`, ' '.repeat(17))
+}
+
+/** As it is configured: 0.0.0.0 says that other machines reach it. */
+function listens({ host, port, sslPem }: NodeConfig['server']): string {
+  const name = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host || '0.0.0.0'
+  return `${sslPem === undefined ? 'http' : 'https'}://${name}:${port}/`
 }
 
 /** What would be done. `whole`: with every line of every file that is made. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 import { quoteForShell } from '../../lib/shell.js'
+import { refuseUnsafeStart } from '../../node/exposure.js'
 import {
   type AdoptionRequest,
   findPulsar,
@@ -46,6 +47,7 @@ export async function runAdoptCommand(line: AdoptCommandLine): Promise<number> {
       facts: { ...facts, supervisor: facts.supervisor ?? (await probeSupervisor(signal, true)) },
       source: { root, version },
       signal,
+      refuseStart: refuseUnsafeStart,
       lock: async (prefix) => {
         unlock = await lockNode(prefix, signal)
       },

@@ -9,9 +9,11 @@ import {
   type Demands,
   demandsOfConfig,
   demandsOfPort,
+  demandsOfStart,
   demandsOfUser,
   loadServiceConfig,
   mayWrite,
+  type RefuseStart,
 } from './demands.js'
 import { findPulsarService, type PulsarService } from './find-service.js'
 import { countJobs, type JobsUnderWay } from './jobs-under-way.js'
@@ -40,6 +42,8 @@ export interface AdoptionRequest {
   readonly signal: AbortSignal
   /** Called with the prefix before anything is planned that may be carried out. */
   readonly lock?: (prefix: string) => Promise<void>
+  /** The rules of `magnetar serve`. */
+  readonly refuseStart: RefuseStart
   /** For tests: where units are, the strongest first. */
   readonly unitDirectories?: readonly string[]
 }
@@ -58,6 +62,8 @@ export interface FoundPulsar {
   readonly status: ServiceStatus
   /** Whether it is Magnetar that the service runs at this moment. */
   readonly runsMagnetar: boolean
+  /** Of what it runs. */
+  readonly pid: number | undefined
 }
 
 export interface PreparedAdoption extends FoundPulsar {
@@ -100,7 +106,7 @@ export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar>
     versionOf(installation, service),
   ])
   const runsMagnetar = pid !== undefined && (await isOfPrefix(pid, prefix))
-  return { installation, version, service, handle, prefix, record, config, status, runsMagnetar }
+  return { installation, version, service, handle, prefix, record, config, status, runsMagnetar, pid }
 }
 
 function liveName(record: AdoptionRecord | undefined): string | undefined {
@@ -133,11 +139,12 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
     signal,
   }
   const edit = await planEdit(service, prefix, record, request.unitDirectories?.[0], signal)
-  const [program, forward, jobs, user, port, writable] = await Promise.all([
+  const [program, forward, jobs, user, start, port, writable] = await Promise.all([
     planProgram(install),
     planForward(edit, signal),
     countJobs(config),
     demandsOfUser(service, config, prefix, signal),
+    demandsOfStart(service, config, found.pid, request.refuseStart, signal),
     demandsOfPort(service, config, status === 'running' && !runsMagnetar, signal),
     mayWrite(edit.edit.path),
   ])
@@ -150,7 +157,7 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
       },
     )
   const { definition, pulsar } = service
-  const all = [demandsOfConfig(config, facts), user, port]
+  const all = [demandsOfConfig(config, facts), user, start, port]
   const demands: Demands = {
     obstacles: [...definition.obstacles, ...pulsar.obstacles, ...all.flatMap(({ obstacles }) => obstacles)],
     losses: all.flatMap(({ losses }) => losses),

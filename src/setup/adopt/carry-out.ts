@@ -99,12 +99,13 @@ async function goBack(
     await switchService({ ...switchOf(found, options), to, change, onStage: () => {} }, signal)
     await note(prefix, record, to === 'python' ? 'returned' : 'adopted')
     const message = `${said}\nTaken back: ${name} runs ${server} again, as before.`
-    const fix = why instanceof MagnetarError ? why.fix : undefined
-    return new MagnetarError('ADOPT_FAILED', message, { cause: why, ...(fix === undefined ? {} : { fix }) })
+    return new MagnetarError('ADOPT_FAILED', message, { cause: why, fix: fixOf(why) })
   } catch (error) {
     if (to === 'python' && (await isBackAsItWas(found, record))) {
       const message = `${said}\nTaken back: the command of ${name} is as it was. The Python Pulsar does not run now, nor did it before.`
-      return new MagnetarError('ADOPT_FAILED', message, { cause: why })
+      // Nobody is to take it for a run that was killed, nor to believe that Magnetar is in use.
+      await note(prefix, record, 'returned').catch(() => undefined)
+      return new MagnetarError('ADOPT_FAILED', message, { cause: why, fix: fixOf(why) })
     }
     const message = `${said}\nTaking it back did not work either: ${messageOf(error)}`
     const { path } = record.edit
@@ -113,6 +114,12 @@ async function goBack(
       cause: error,
     })
   }
+}
+
+/** Not the service manager's restart, which would only start again what runs now. */
+function fixOf(why: unknown): string {
+  const fix = why instanceof MagnetarError && why.code !== 'SERVICE_FAILED' ? why.fix : undefined
+  return fix ?? 'Correct that, then run the same command again.'
 }
 
 function switchOf(

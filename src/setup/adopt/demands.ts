@@ -1,12 +1,12 @@
 /** What has to be so before a Python Pulsar's service is given another command. Everything is only looked at. */
-import { access, constants, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { access, constants, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { createNodeClient, NodeUnreachable } from '../../check/node-client.js'
 import { FEATURES } from '../../config/features.js'
 import { loadConfig } from '../../config/load.js'
 import type { NodeConfig } from '../../config/types.js'
 import { lookUpUser, type User } from '../../lib/accounts.js'
-import { messageOf } from '../../lib/errors.js'
+import { MagnetarError, messageOf } from '../../lib/errors.js'
 import { runCommand } from '../../lib/exec.js'
 import type { Facts } from '../types.js'
 import { localUrl } from '../verify/node-access.js'
@@ -70,6 +70,56 @@ export async function demandsOfUser(
     obstacles.push(`the service's user ${user?.name ?? 'root'} may not ${verb} ${path}`)
   }
   return { obstacles, losses: [], notes: [] }
+}
+
+/** Throws what `magnetar serve` would refuse to start with, as a user of that number. */
+export type RefuseStart = (config: NodeConfig, uid: number | undefined) => Promise<void>
+
+/** What is to be added for a server that starts as this one did: nobody is to find that out when the service is stopped. */
+const START_FIXES: Readonly<Record<string, string>> = {
+  TOKEN_MISSING:
+    'private_token: "…", and give it to Galaxy\'s destination; or, where a firewall or proxy lets only Galaxy through, allow_without_token: true',
+  ROOT_REFUSED:
+    'allow_root: true; or better have the service run it as a user of its own, to whom its directories belong',
+}
+
+/** Whether the server will start with this configuration, as the service's user. */
+export async function demandsOfStart(
+  service: PulsarService,
+  config: NodeConfig,
+  pid: number | undefined,
+  refuse: RefuseStart,
+  signal: AbortSignal,
+): Promise<Demands> {
+  const { definition } = service
+  const named = definition.user === undefined ? undefined : await lookUpUser(definition.user, signal)
+  const uid = named?.uid ?? (definition.kind === 'systemd' ? 0 : await managerUser(pid))
+  const obstacles: string[] = []
+  // One rule hides the other.
+  for (const each of [
+    { ...config, allowWithoutToken: true },
+    { ...config, allowRoot: true },
+  ]) {
+    try {
+      await refuse(each, uid)
+    } catch (error) {
+      if (!(error instanceof MagnetarError)) throw error
+      const app = join(config.configDirectory, 'app.yml')
+      obstacles.push(`${error.message}. Add to ${app}: ${START_FIXES[error.code] ?? error.fix}`)
+    }
+  }
+  return { obstacles, losses: [], notes: [] }
+}
+
+/** Who a program of Supervisor without `user` runs as: whoever runs Supervisor, which is its parent. */
+async function managerUser(pid: number | undefined): Promise<number | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  const parent = /^PPid:\s*(\d+)/m.exec(status)?.[1]
+  const uid = await stat(`/proc/${parent}`).then(
+    (found) => found.uid,
+    () => undefined,
+  )
+  return uid ?? process.getuid?.()
 }
 
 /** Whether the server that runs now answers where the configuration says, with its token. */

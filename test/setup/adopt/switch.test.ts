@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { refuseUnsafeStart } from '../../../src/node/exposure.js'
 import {
   type AdoptionRequest,
   findPulsar,
@@ -75,7 +76,7 @@ async function makeSite(app = '', magnetar?: string): Promise<Site> {
   const [state, units] = [join(root, 'state'), join(root, 'units')]
   for (const directory of [state, join(root, 'programs')]) mkdirSync(directory)
   writeFiles(root, {
-    'p/config/app.yml': `private_token: foo\nstaging_directory: ${root}/jobs\npersistence_directory: ${root}/active\n${app}`,
+    'p/config/app.yml': `private_token: foo\nallow_root: true\nstaging_directory: ${root}/jobs\npersistence_directory: ${root}/active\n${app}`,
     'p/config/server.ini': `[server:main]\nhost = 127.0.0.1\nport = ${port}\n`,
     'p/server.mjs': SERVER(port, IN_QUERY),
     'p/venv/bin/pulsar-main': '#!/bin/sh\n',
@@ -122,6 +123,7 @@ async function makeSite(app = '', magnetar?: string): Promise<Site> {
     source: { root: source, version: '1.0.0' },
     signal: AbortSignal.timeout(60_000),
     unitDirectories: [units],
+    refuseStart: refuseUnsafeStart,
   }
   const log = (): string[] => {
     const lines = existsSync(join(state, 'log'))
@@ -200,6 +202,7 @@ describe('a unit that changes hands', () => {
     const limits = { startMs: 1500, endMs: 1500 }
     const tried = adopt(prepared, { signal, onStage: () => {}, limits })
     await expect(tried).rejects.toMatchObject({ code: 'ADOPT_FAILED', message: expect.stringMatching(why) })
+    await expect(tried).rejects.toMatchObject({ fix: expect.stringContaining('the same command again') })
     await expect(tried).rejects.toThrow(/Taken back: p runs the Python Pulsar again/)
     expect(existsSync(site.dropIn)).toBe(false)
     expect(await findPulsar(site.request)).toMatchObject({ runsMagnetar: false, status: 'running' })
@@ -214,6 +217,7 @@ describe('a unit that changes hands', () => {
     const tried = adopt(prepared, { signal: site.request.signal, onStage: () => {} })
     await expect(tried).rejects.toThrow(/the command of p is as it was.*nor did it before/)
     expect(existsSync(site.dropIn)).toBe(false)
+    expect((await findPulsar(site.request)).record?.state).toBe('returned')
   }, 60_000)
 
   it('is gone on with, or given back, after a run that was killed between stop and start', async () => {
@@ -263,6 +267,23 @@ describe('what is found beforehand', () => {
     const { demands } = await prepareAdoption(site.request)
     expect(demands.obstacles).toEqual([expect.stringContaining('does not answer at')])
     expect(() => refuseDemands(demands, true)).toThrow(/does not answer at/)
+  })
+
+  it('is refused when Magnetar would not start: as root, or open to others without a token', async () => {
+    const site = await makeSite()
+    await running(site)
+    const config = join(site.request.directory, 'config')
+    writeFileSync(join(config, 'server.ini'), '[server:main]\nhost = 0.0.0.0\nport = 1\n')
+    const app = readFileSync(join(config, 'app.yml'), 'utf8')
+    writeFileSync(join(config, 'app.yml'), app.replace(/^(private_token|allow_root).*$/gm, ''))
+    const { demands } = await prepareAdoption(site.request)
+    expect(demands.obstacles).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/does not run as root.*app\.yml: allow_root: true/),
+        expect.stringMatching(/no private_token.*allow_without_token: true/),
+      ]),
+    )
+    expect(() => refuseDemands(demands, true)).toThrow(/allow_root/)
   })
 
   it('is refused as a whole when the configuration is wrong', async () => {
