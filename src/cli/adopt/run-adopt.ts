@@ -9,7 +9,8 @@ import {
   refuseDemands,
 } from '../../setup/adopt/adoption.js'
 import { adopt, type CarryOutOptions, giveBack } from '../../setup/adopt/carry-out.js'
-import { planBack } from '../../setup/adopt/service-edit.js'
+import { isLive, readRecords } from '../../setup/adopt/record.js'
+import { planReturn } from '../../setup/adopt/service-edit.js'
 import { gatherFacts } from '../../setup/facts.js'
 import { lockNode } from '../../setup/lock.js'
 import { probeSupervisor } from '../../setup/probes/supervisor.js'
@@ -87,7 +88,9 @@ async function runAdopt(line: AdoptCommandLine, request: AdoptionRequest, output
   const { directory } = prepared.installation
   output.say(`${name} runs Magnetar ${program.release}, on the same configuration.`)
   output.say(`  look at it:  ${prefix}/bin/magnetar status --config ${service.pulsar.configDirectory}`)
-  output.say(`  back:        ${backCommand(line, directory, prefix)}`)
+  const others = (await readRecords(prefix)).filter((each) => isLive(each) && each.service.name !== name)
+  const named = others.length > 0 ? { ...line, service: name } : line
+  output.say(`  back:        ${backCommand(named, directory, prefix)}`)
   output.event('result', { result: 'adopted', prefix, service: name, release: program.release })
   return EXIT.ok
 }
@@ -95,28 +98,35 @@ async function runAdopt(line: AdoptCommandLine, request: AdoptionRequest, output
 async function runUndo(line: AdoptCommandLine, request: AdoptionRequest, output: Output): Promise<number> {
   const { signal } = request
   const found = await findPulsar(request)
-  const { record, service, prefix, status } = found
+  const { record, service, prefix, status, runsMagnetar } = found
   const { name } = service.definition
   showFound(found, undefined, output)
-  if (record === undefined || record.state === 'returned') {
-    if (found.runsMagnetar)
-      throw new MagnetarError('ADOPT_NOT_FOUND', `${prefix} does not say what ${name} ran before Magnetar`, {
-        fix: 'Where adopt was called with --prefix, --undo needs the same.',
-      })
+  if (record === undefined || !isLive(record)) {
+    if (runsMagnetar || (record === undefined && line.service !== undefined))
+      throw new MagnetarError(
+        'ADOPT_NOT_FOUND',
+        runsMagnetar
+          ? `${prefix} does not say what ${name} ran before Magnetar; nothing was touched`
+          : `${name} was never taken over with ${prefix}; nothing was touched`,
+        { fix: 'Where adopt was called with --prefix, --undo needs the same.' },
+      )
     output.say(
       `${output.palette.green(SIGNS.done)} Nothing to do: ${name} was not taken over, or was given back.`,
     )
     output.event('result', { result: 'nothing to do', prefix, service: name, status })
     return EXIT.ok
   }
-  showReturnPlan(await planBack(record, signal), name, output)
+  showReturnPlan(await planReturn(found, record, signal), name, output)
   if (line.plan || line.diff) return EXIT.ok
   const refused = await ask(line, signal, output)
   if (refused !== undefined) return refused
   await inStages(output, signal, (options) => giveBack(found, record, options))
-  output.say(
-    `${name} runs the Python Pulsar again. Nothing uses ${prefix} any more: rm -r ${quoteForShell(prefix)}`,
-  )
+  const others = (await readRecords(prefix)).filter(isLive).map((each) => each.service.name)
+  const use =
+    others.length === 0
+      ? `Nothing uses ${prefix} any more: rm -r ${quoteForShell(prefix)}`
+      : `${prefix} is still used by ${others.join(', ')}`
+  output.say(`${name} runs the Python Pulsar again. ${use}`)
   output.event('result', { result: 'given back', prefix, service: name })
   return EXIT.ok
 }

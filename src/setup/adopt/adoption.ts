@@ -24,7 +24,7 @@ import {
   type PythonInstallation,
   pulsarVersion,
 } from './python-installation.js'
-import { type AdoptionRecord, readRecord } from './record.js'
+import { type AdoptionRecord, isLive, readRecords } from './record.js'
 import { type Edit, planEdit, planForward } from './service-edit.js'
 import { handleService, isOfPrefix, type ServiceHandle } from './service-handle.js'
 import { readSupervisorPrograms } from './supervisor-definitions.js'
@@ -56,6 +56,7 @@ export interface FoundPulsar {
   readonly service: PulsarService
   readonly handle: ServiceHandle
   readonly prefix: string
+  /** Of this service. */
   readonly record: AdoptionRecord | undefined
   /** undefined: it could not be read, which does not keep anybody from going back. */
   readonly config: NodeConfig | undefined
@@ -87,13 +88,14 @@ export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar>
   const installation = await findPythonInstallation(request.directory)
   const prefix = request.prefix ?? adoptedPrefix(installation)
   await request.lock?.(prefix)
-  const record = await readRecord(prefix)
+  const records = await readRecords(prefix)
   const definitions = [
     ...(facts.supervisor ? await readSupervisorPrograms(facts.supervisor, signal) : []),
     ...(facts.systemd ? await readSystemdServices(signal, request.unitDirectories) : []),
   ]
-  const service = await findPulsarService(installation, definitions, request.service ?? liveName(record))
+  const service = await findPulsarService(installation, definitions, request.service ?? liveName(records))
   const { kind, name } = service.definition
+  const record = records.find((each) => each.service.kind === kind && each.service.name === name)
   const handle = handleService({ kind, name }, facts)
   const config = await loadServiceConfig(service, signal).catch((error: unknown) => {
     signal.throwIfAborted()
@@ -109,8 +111,10 @@ export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar>
   return { installation, version, service, handle, prefix, record, config, status, runsMagnetar, pid }
 }
 
-function liveName(record: AdoptionRecord | undefined): string | undefined {
-  return record === undefined || record.state === 'returned' ? undefined : record.service.name
+/** The one that was taken over is meant, unless there are more. */
+function liveName(records: readonly AdoptionRecord[]): string | undefined {
+  const [record, ...more] = records.filter(isLive)
+  return more.length === 0 ? record?.service.name : undefined
 }
 
 /** A virtualenv elsewhere is known by the command. */
@@ -141,7 +145,7 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
   const edit = await planEdit(service, prefix, record, request.unitDirectories?.[0], signal)
   const [program, forward, jobs, user, start, port, writable] = await Promise.all([
     planProgram(install),
-    planForward(edit, signal),
+    planForward({ ...edit, service: found.service.definition }, signal),
     countJobs(config),
     demandsOfUser(service, config, prefix, signal),
     demandsOfStart(service, config, found.pid, request.refuseStart, signal),

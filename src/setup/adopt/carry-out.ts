@@ -3,8 +3,8 @@ import { MagnetarError, messageOf } from '../../lib/errors.js'
 import { type ApplyResult, applyPlan } from '../apply/apply.js'
 import type { Change, Plan } from '../types.js'
 import type { FoundPulsar, PreparedAdoption } from './adoption.js'
-import { type AdoptionRecord, recordChange } from './record.js'
-import { planBack, planForward } from './service-edit.js'
+import { type AdoptionRecord, planRecord, recordFile } from './record.js'
+import { planBack, planForward, planReturn, undoOf } from './service-edit.js'
 import { type SwitchLimits, type SwitchStage, switchService } from './switch-service.js'
 
 export type AdoptionStage = 'install' | SwitchStage | 'go back'
@@ -37,10 +37,14 @@ export async function adopt(prepared: PreparedAdoption, options: CarryOutOptions
   }
   options.onStage('install')
   const { changes } = program.install
-  const installed = await apply(prefix, [...changes, recordChange(prefix, record, fresh)], options.signal)
+  const installed = await apply(
+    prefix,
+    [...changes, ...(await planRecord(prefix, record, fresh))],
+    options.signal,
+  )
   if (installed.interrupted) return false
   const change = async (): Promise<void> => {
-    await apply(prefix, await planForward(edit, options.signal), options.signal)
+    await apply(prefix, await planForward(fresh, options.signal), options.signal)
   }
   try {
     await switchService(
@@ -65,6 +69,9 @@ export async function giveBack(
 ): Promise<void> {
   const { prefix } = found
   const { signal } = options
+  // Before anything is stopped: it may have to be refused, and should it fail, it is this file that comes back.
+  const planned = await planReturn(found, record, signal)
+  const undo = await undoOf(planned, record, signal)
   const returning = await note(prefix, record, 'returning')
   const change = async (): Promise<void> => {
     await apply(prefix, await planBack(returning, signal), signal)
@@ -72,18 +79,19 @@ export async function giveBack(
   try {
     await switchService({ ...switchOf(found, options), ...limitsOf(options), to: 'python', change }, signal)
   } catch (error) {
-    throw await goBack(found, returning, 'magnetar', error, options)
+    throw await goBack(found, { ...returning, ...undo }, 'magnetar', error, options, returning)
   }
   await note(prefix, returning, 'returned')
 }
 
-/** The other server again. Never throws: gives the error that is to be told. */
+/** The other server again. Never throws: gives the error that is to be told. `kept`: what stays on record, where that is another. */
 async function goBack(
   found: FoundPulsar,
   record: AdoptionRecord,
   to: 'python' | 'magnetar',
   why: unknown,
   options: CarryOutOptions,
+  kept = record,
 ): Promise<MagnetarError> {
   const { prefix } = found
   const { name } = found.service.definition
@@ -97,7 +105,7 @@ async function goBack(
       await apply(prefix, changes, signal)
     }
     await switchService({ ...switchOf(found, options), to, change, onStage: () => {} }, signal)
-    await note(prefix, record, to === 'python' ? 'returned' : 'adopted')
+    await note(prefix, kept, to === 'python' ? 'returned' : 'adopted')
     const message = `${said}\nTaken back: ${name} runs ${server} again, as before.`
     return new MagnetarError('ADOPT_FAILED', message, { cause: why, fix: fixOf(why) })
   } catch (error) {
@@ -110,7 +118,7 @@ async function goBack(
     const message = `${said}\nTaking it back did not work either: ${messageOf(error)}`
     const { path } = record.edit
     return new MagnetarError('ADOPT_FAILED', message, {
-      fix: `Nothing is lost: ${prefix}/lib/adopted.json has ${path} as it was. When what is said above is corrected, "magnetar adopt ${record.directory}" goes on, and with --undo back.`,
+      fix: `Nothing is lost: ${recordFile(prefix, record.service)} has ${path} as it was. When what is said above is corrected, "magnetar adopt ${record.directory}" goes on, and with --undo back.`,
       cause: error,
     })
   }
@@ -159,7 +167,7 @@ async function note(
   state: AdoptionRecord['state'],
 ): Promise<AdoptionRecord> {
   const after = { ...record, state }
-  await apply(prefix, [recordChange(prefix, record, after)], AbortSignal.timeout(BACK_LIMIT_MS))
+  await apply(prefix, await planRecord(prefix, record, after), AbortSignal.timeout(BACK_LIMIT_MS))
   return after
 }
 

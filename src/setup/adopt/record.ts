@@ -1,13 +1,15 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { MagnetarError } from '../../lib/errors.js'
+import { errnoOf, MagnetarError } from '../../lib/errors.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { readManifestText } from '../manifest.js'
-import type { FileChange } from '../types.js'
+import { isThere } from '../release/present.js'
+import type { Change } from '../types.js'
 
 /**
- * What adoption keeps for the way back, in PREFIX/lib/adopted.json: written before the service is touched. `adopting` and `returning`: a
- * run is, or was when it was killed, in the middle; the same command goes on, and the other one goes back.
+ * What adoption keeps for the way back of a service, in PREFIX/lib/adopted: written before the service is touched. `adopting` and
+ * `returning`: a run is, or was when it was killed, in the middle; the same command goes on, and the other one goes back.
  */
 export interface AdoptionRecord {
   readonly version: 1
@@ -30,16 +32,38 @@ const schema = z.object({
   command: z.object({ before: z.string(), after: z.string() }),
 })
 
-export function recordFile(prefix: string): string {
-  return join(prefix, 'lib', 'adopted.json')
+/** One for each service: several may run the same program. */
+export function recordFile(prefix: string, { kind, name }: AdoptionRecord['service']): string {
+  return join(recordDirectory(prefix), `${encodeURIComponent(name)}.${kind}.json`)
+}
+
+function recordDirectory(prefix: string): string {
+  return join(prefix, 'lib', 'adopted')
 }
 
 /**
- * undefined: nothing was adopted with this prefix. Root believes only what root wrote.
- * @throws MagnetarError SETUP_CONFLICT when it is damaged, NOT_PERMITTED when it cannot be read
+ * Of all services that were ever adopted with this prefix, in the order of their names. Root believes only what root wrote.
+ * @throws MagnetarError SETUP_CONFLICT when one is damaged, NOT_PERMITTED when one cannot be read
  */
-export async function readRecord(prefix: string): Promise<AdoptionRecord | undefined> {
-  const file = recordFile(prefix)
+export async function readRecords(prefix: string): Promise<AdoptionRecord[]> {
+  const directory = recordDirectory(prefix)
+  const names = await readdir(directory).catch((error: unknown) => {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return []
+    if (errno !== 'EACCES') throw error
+    throw new MagnetarError('NOT_PERMITTED', `${directory} cannot be read`, { cause: error })
+  })
+  const files = names.filter((name) => /\.(supervisor|systemd)\.json$/.test(name)).sort()
+  const records = await Promise.all(files.map((name) => readRecord(join(directory, name))))
+  return records.flatMap((record) => record ?? [])
+}
+
+/** Whether the service has, or may have, the command of Magnetar. */
+export function isLive({ state }: AdoptionRecord): boolean {
+  return state !== 'returned'
+}
+
+async function readRecord(file: string): Promise<AdoptionRecord | undefined> {
   const text = await readManifestText(file)
   if (text === undefined) return undefined
   try {
@@ -53,17 +77,26 @@ export async function readRecord(prefix: string): Promise<AdoptionRecord | undef
 }
 
 /** Only for the owner: a file of a service may hold secrets. */
-export function recordChange(
+export async function planRecord(
   prefix: string,
   before: AdoptionRecord | undefined,
   after: AdoptionRecord,
-): FileChange {
+): Promise<Change[]> {
+  const path = recordDirectory(prefix)
+  const directory: Change = {
+    ...{ kind: 'directory', step: 'adopt', title: `create ${path}`, counts: 'directory', path },
+    ...{ mode: 0o755, owner: undefined },
+  }
+  return [...((await isThere(path)) ? [] : [directory]), recordChange(prefix, before, after)]
+}
+
+function recordChange(prefix: string, before: AdoptionRecord | undefined, after: AdoptionRecord): Change {
   return {
     kind: 'file',
     step: 'adopt',
     title: 'remember what the service runs now, for --undo',
     counts: 'other',
-    path: recordFile(prefix),
+    path: recordFile(prefix, after.service),
     mode: 0o600,
     owner: undefined,
     before: before && renderRecord(before),
@@ -73,7 +106,7 @@ export function recordChange(
   }
 }
 
-export function renderRecord(record: AdoptionRecord): string {
+function renderRecord(record: AdoptionRecord): string {
   const { version, state, directory, service, edit, command } = record
   const { path, before, after } = edit
   const { kind, name } = service
@@ -94,8 +127,8 @@ export function renderRecord(record: AdoptionRecord): string {
  */
 export async function refuseAdopted(directory: string, fix: (adopted: string) => string): Promise<void> {
   for (const prefix of [directory, join(directory, 'magnetar')]) {
-    const record = await readRecord(prefix)
-    if (record === undefined || record.state === 'returned') continue
+    const record = (await readRecords(prefix)).find(isLive)
+    if (record === undefined) continue
     const message = `the service ${record.service.name} of the Python Pulsar in ${record.directory} runs the Magnetar in ${prefix}; nothing was touched`
     throw new MagnetarError('SETUP_CONFLICT', message, { fix: fix(quoteForShell(record.directory)) })
   }

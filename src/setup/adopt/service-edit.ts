@@ -5,9 +5,10 @@ import { MagnetarError } from '../../lib/errors.js'
 import { readFileState } from '../files/file-state.js'
 import { isThere } from '../release/present.js'
 import type { Change, FileChange } from '../types.js'
+import { putProgramBack } from './command-back.js'
 import type { PulsarService } from './find-service.js'
 import { isBelow } from './python-installation.js'
-import type { AdoptionRecord } from './record.js'
+import { type AdoptionRecord, recordFile } from './record.js'
 import { editProgram } from './supervisor-definitions.js'
 import { dropInFor } from './systemd-definitions.js'
 
@@ -39,9 +40,14 @@ export async function planEdit(
       throw new MagnetarError(
         'SETUP_CONFLICT',
         `${path} starts Magnetar already, and ${prefix} does not say what it was before`,
-        { fix: `Give the service its old command back by hand, or restore ${prefix}/lib/adopted.json.` },
+        {
+          fix: `Give the service its old command back by hand, or restore ${recordFile(prefix, definition)}.`,
+        },
       )
-    return { edit: { ...record.edit, path, after: text }, command: record.command }
+    // What was edited meanwhile stays, on the way back too.
+    const back = restore({ ...record, edit: { ...record.edit, path } }, text)
+    const command = { before: commandOf(back, record) ?? '', after: definition.command }
+    return { edit: { path, before: back, after: text }, command }
   }
   const { after } = editProgram(text, definition, pulsar, bin)
   return {
@@ -53,10 +59,23 @@ export async function planEdit(
   }
 }
 
-/** What brings the file of the service to the Magnetar command; nothing when it is so. */
-export async function planForward({ edit }: Edit, signal: AbortSignal): Promise<Change[]> {
-  const { path, after } = edit
+/**
+ * What brings the file of the service to the Magnetar command; nothing when it is so. What was edited in it since the edit was planned
+ * stays: only the command is changed then.
+ */
+export async function planForward(
+  { edit, command, service }: Edit & Pick<AdoptionRecord, 'service'>,
+  signal: AbortSignal,
+): Promise<Change[]> {
+  const { path } = edit
   const current = await readFileState(path, signal)
+  const isEdited =
+    service.kind === 'supervisor' &&
+    current.kind === 'file' &&
+    ![edit.before, edit.after].includes(current.text)
+  const after = isEdited
+    ? editIni(current.text, [{ section: sectionOf(service), key: 'command', value: command.after }], path)
+    : edit.after
   if (current.kind === 'file' && current.text === after) return []
   const directory = dirname(path)
   const changes: Change[] = []
@@ -76,12 +95,13 @@ export async function planForward({ edit }: Edit, signal: AbortSignal): Promise<
 }
 
 /**
- * What gives the file of the service back. What was edited in it since stays: only the command is put back then.
- * @throws MagnetarError SETUP_CONFLICT when the file is gone or cannot be read
+ * What gives the file of the service back. What was edited in it since stays: only the command is put back then, and of a command that
+ * was edited too only the program.
+ * @throws MagnetarError SETUP_CONFLICT when the file is gone or cannot be read, ADOPT_REFUSED with the line to be changed by hand
  */
 export async function planBack(record: AdoptionRecord, signal: AbortSignal): Promise<Change[]> {
-  const { edit, command, service } = record
-  const { path, before, after } = edit
+  const { edit, service } = record
+  const { path } = edit
   if (service.kind === 'systemd') {
     if (!(await isThere(path))) return []
     const directory = dirname(path)
@@ -90,13 +110,72 @@ export async function planBack(record: AdoptionRecord, signal: AbortSignal): Pro
     return [{ kind: 'remove', step: 'adopt', title: `remove ${path}`, counts: 'file', path: gone }]
   }
   const text = await readText(path, signal)
-  const section = `program:${service.name}`
-  if (before === undefined || text === before) return []
-  if (text !== after && readIniValue(text, section, 'command', path) !== command.after) return []
-  const restored =
-    text === after ? before : editIni(text, [{ section, key: 'command', value: command.before }], path)
+  const restored = restore(record, text)
+  if (restored === text) return []
   const { mode } = (await readFileState(path, signal)) as { readonly mode?: number }
   return [fileChange(path, mode ?? 0o644, text, restored, 'have the service run the Python Pulsar')]
+}
+
+/**
+ * The same, for a service as it was found: that it would still run Magnetar is seen before it is stopped. Errors as planBack.
+ */
+export async function planReturn(
+  { service, prefix }: { readonly service: PulsarService; readonly prefix: string },
+  record: AdoptionRecord,
+  signal: AbortSignal,
+): Promise<Change[]> {
+  const changes = await planBack(record, signal)
+  const isUnseen = changes.length === 0 && isBelow(service.pulsar.program, prefix)
+  if (isUnseen && record.service.kind === 'supervisor') throw byHand(record, service.definition.command)
+  return changes
+}
+
+/** The edit that a return undoes, with the file as it was when the return was planned. */
+export async function undoOf(
+  changes: readonly Change[],
+  record: AdoptionRecord,
+  signal: AbortSignal,
+): Promise<Edit> {
+  const drop = record.edit.path
+  if (record.service.kind === 'systemd' && (await isThere(drop)))
+    return { edit: { path: drop, after: await readText(drop, signal) }, command: record.command }
+  const change = changes.find((each) => each.kind === 'file')
+  if (change?.kind !== 'file' || change.before === undefined) return record
+  const { path, before: after, after: before } = change
+  return {
+    edit: { path, before, after },
+    command: { before: commandOf(before, record) ?? '', after: commandOf(after, record) ?? '' },
+  }
+}
+
+/** The text of a program's file with the Python program in its command. */
+function restore(record: AdoptionRecord, text: string): string {
+  const { edit, command } = record
+  const { path, before, after } = edit
+  if (before === undefined || text === before) return text
+  if (text === after) return before
+  const current = commandOf(text, record)
+  if (current === undefined) throw byHand(record, 'none')
+  const back = putProgramBack(current, command)
+  if (back === undefined) throw byHand(record, current)
+  return back === current
+    ? text
+    : editIni(text, [{ section: sectionOf(record.service), key: 'command', value: back }], path)
+}
+
+function byHand({ edit, command, service }: AdoptionRecord, current: string): MagnetarError {
+  const message = `the command of ${service.name} in ${edit.path} was edited so that the Python program cannot be put back into it: ${current}\nNothing was stopped or changed.`
+  return new MagnetarError('ADOPT_REFUSED', message, {
+    fix: `In [${sectionOf(service)}] of ${edit.path} write: command=${command.before}\nThen run the same command again.`,
+  })
+}
+
+function sectionOf({ name }: AdoptionRecord['service']): string {
+  return `program:${name}`
+}
+
+function commandOf(text: string, { service, edit }: AdoptionRecord): string | undefined {
+  return readIniValue(text, sectionOf(service), 'command', edit.path)
 }
 
 function fileChange(

@@ -93,7 +93,7 @@ export function editProgram(
 }
 
 /** Supervisor's own dialect: what follows blank and semicolon is a comment. */
-function withoutComment(text: string): string {
+export function withoutComment(text: string): string {
   return text.replace(/\s+;.*$/s, '')
 }
 

@@ -1,11 +1,12 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { putProgramBack } from '../../../src/setup/adopt/command-back.js'
 import { findPulsarService } from '../../../src/setup/adopt/find-service.js'
 import { readPulsarCommand } from '../../../src/setup/adopt/pulsar-command.js'
 import { adoptedPrefix, findPythonInstallation } from '../../../src/setup/adopt/python-installation.js'
 import type { AdoptionRecord } from '../../../src/setup/adopt/record.js'
-import { planBack, planEdit } from '../../../src/setup/adopt/service-edit.js'
+import { planBack, planEdit, planForward, planReturn, undoOf } from '../../../src/setup/adopt/service-edit.js'
 import { readSupervisorPrograms } from '../../../src/setup/adopt/supervisor-definitions.js'
 import { readSystemdServices } from '../../../src/setup/adopt/systemd-definitions.js'
 import { tempDirectory } from '../../helpers/temp-directory.js'
@@ -82,6 +83,28 @@ describe('a command that starts a Pulsar', () => {
   })
 })
 
+describe('a command that was edited after adopt', () => {
+  const uwsgi = {
+    before: '/p/bin/uwsgi --ini-paste /p/server.ini -p 1',
+    after: `${bin}/pulsar --mode uwsgi --config /p`,
+  }
+  const paster = { before: 'v/python v/paster serve a.ini ; x', after: `${bin}/pulsar-serve a.ini ; x` }
+  it.each([
+    {
+      of: paster,
+      now: `${bin}/pulsar-serve 'a.ini' ; isn't x`,
+      back: "v/python v/paster serve 'a.ini' ; isn't x",
+    },
+    { of: paster, now: `nice "${bin}/pulsar-serve" b.ini`, back: 'nice v/python v/paster serve b.ini' },
+    { of: uwsgi, now: `${bin}/pulsar --mode 'uwsgi' --config "/p" ; new`, back: `${uwsgi.before} ; new` },
+    { of: uwsgi, now: `${bin}/pulsar --mode uwsgi --config /other`, back: undefined },
+    { of: paster, now: `${bin}/pulsar a.ini`, back: undefined },
+    { of: paster, now: '/other/program a.ini', back: '/other/program a.ini' },
+  ])('has the Python program put back where that is safe: $now', ({ of, now, back }) => {
+    expect(putProgramBack(now, of)).toBe(back)
+  })
+})
+
 /** The exercise's tree: everything below one directory that is a virtualenv. */
 async function exercise(): Promise<string> {
   const root = await tempDirectory()
@@ -130,6 +153,23 @@ describe('a program of Supervisor', () => {
     // What an admin has changed since then stays.
     writeFileSync(file, edit.edit.after.replace('autostart=yes', 'autostart=no'))
     expect(await planBack(record, signal)).toMatchObject([{ after: text.replace('=yes', '=no') }])
+    // In the command too, where it is clear what to put back; the way forward has the edited file again.
+    const quoted = edit.edit.after.replace(`-c ${root}/srv/etc ;`, `-c "${root}/srv/etc" ;`)
+    writeFileSync(file, quoted)
+    const planned = await planReturn({ service, prefix }, record, signal)
+    const back = text.replace(`-c ${root}/srv/etc ;`, `-c "${root}/srv/etc" ;`)
+    expect(planned).toMatchObject([{ before: quoted, after: back }])
+    const undo = { ...record, ...(await undoOf(planned, record, signal)) }
+    writeFileSync(file, back)
+    expect(await planForward(undo, signal)).toMatchObject([{ before: back, after: quoted }])
+    writeFileSync(file, back.replace('=yes', '=no'))
+    expect(await planForward(undo, signal)).toMatchObject([{ after: quoted.replace('=yes', '=no') }])
+    // And where it is not, nothing is guessed.
+    writeFileSync(file, edit.edit.after.replace(`${prefix}/bin/pulsar`, `sh -c 'exec ${prefix}/bin/pulsar'`))
+    await expect(planBack(record, signal)).rejects.toMatchObject({
+      code: 'ADOPT_REFUSED',
+      fix: expect.stringContaining(`command=${edit.command.before}`),
+    })
     // A playbook has written it anew.
     writeFileSync(file, text)
     expect(await planBack(record, signal)).toEqual([])

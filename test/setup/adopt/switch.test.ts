@@ -10,7 +10,7 @@ import {
   refuseDemands,
 } from '../../../src/setup/adopt/adoption.js'
 import { adopt, giveBack } from '../../../src/setup/adopt/carry-out.js'
-import { readRecord, refuseAdopted } from '../../../src/setup/adopt/record.js'
+import { readRecords, refuseAdopted } from '../../../src/setup/adopt/record.js'
 import { nodePaths } from '../../../src/setup/paths.js'
 import { integrityOf } from '../../../src/setup/runtime/program.js'
 import type { Facts } from '../../../src/setup/types.js'
@@ -181,13 +181,25 @@ describe('a unit that changes hands', () => {
       fix: request.directory,
     })
 
-    const found = await findPulsar(request)
-    expect(found.record?.state).toBe('adopted')
+    // Another service on the same program: each has a record of its own.
+    const other = join(units, 'q.service')
+    writeFileSync(other, unit)
+    expect(await findPulsar({ ...request, service: 'q' })).toMatchObject({ record: undefined })
+    const [own] = await readRecords(prefix)
+    const kept = join(prefix, 'lib', 'adopted', 'q.systemd.json')
+    writeFileSync(kept, JSON.stringify({ ...own, service: { kind: 'systemd', name: 'q' } }))
+    await expect(findPulsar(request)).rejects.toThrow(/several services/)
+    expect((await findPulsar({ ...request, service: 'q' })).record?.service.name).toBe('q')
+
+    const found = await findPulsar({ ...request, service: 'p' })
+    expect(found.record).toMatchObject({ state: 'adopted', service: { name: 'p' } })
     if (found.record) await giveBack(found, found.record, { signal, onStage: () => {} })
     expect(site.log()).toEqual(['stop p.service', 'daemon-reload', 'start p.service'])
     expect(existsSync(join(units, 'p.service.d'))).toBe(false)
     expect(readFileSync(join(units, 'p.service'))).toEqual(unit)
-    expect((await readRecord(prefix))?.state).toBe('returned')
+    expect((await readRecords(prefix))[0]?.state).toBe('returned')
+    await expect(refuseAdopted(request.directory, (directory) => directory)).rejects.toThrow(/service q /)
+    for (const file of [kept, other]) rmSync(file)
     await refuseAdopted(request.directory, (directory) => directory)
     expect(await findPulsar(request)).toMatchObject({ runsMagnetar: false, status: 'running' })
   }, 60_000)
@@ -218,6 +230,22 @@ describe('a unit that changes hands', () => {
     await expect(tried).rejects.toThrow(/the command of p is as it was.*nor did it before/)
     expect(existsSync(site.dropIn)).toBe(false)
     expect((await findPulsar(site.request)).record?.state).toBe('returned')
+  }, 60_000)
+
+  it('keeps what was edited when the Python Pulsar does not come back', async () => {
+    const site = await makeSite()
+    const { request, dropIn } = site
+    const { signal } = request
+    await adopt(await running(site), { signal, onStage: () => {} })
+    const edited = `${readFileSync(dropIn, 'utf8')}Nice=5\n`
+    writeFileSync(dropIn, edited)
+    writeFileSync(join(request.directory, 'server.mjs'), 'process.exit(1)\n')
+    const found = await findPulsar(request)
+    const limits = { startMs: 1500, endMs: 1500 }
+    const tried = found.record && giveBack(found, found.record, { signal, onStage: () => {}, limits })
+    await expect(tried).rejects.toThrow(/p runs Magnetar again/)
+    expect(readFileSync(dropIn, 'utf8')).toBe(edited)
+    expect(await findPulsar(request)).toMatchObject({ runsMagnetar: true, record: { state: 'adopted' } })
   }, 60_000)
 
   it('is gone on with, or given back, after a run that was killed between stop and start', async () => {
