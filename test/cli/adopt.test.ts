@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type AdoptionRecord, recordFile, renderRecord } from '../../src/setup/adopt/record.js'
+import { type AdoptionRecord, recordFile } from '../../src/setup/adopt/record.js'
 import { runCommand } from '../helpers/run-command.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { writeFiles } from '../setup/install-fixture.js'
@@ -36,7 +36,9 @@ describe('magnetar adopt', () => {
       edit: { path: '/nonexistent', after: '' },
       command: { before: '', after: '' },
     }
-    writeFileSync(recordFile(prefix), renderRecord(record))
+    const file = recordFile(prefix, record.service)
+    mkdirSync(dirname(file))
+    writeFileSync(file, JSON.stringify(record))
     for (const [command = '', wanted] of [
       ['uninstall', `magnetar adopt ${directory} --undo`],
       ['upgrade', `bin/magnetar.js adopt ${directory}`],
@@ -46,7 +48,7 @@ describe('magnetar adopt', () => {
           exitCode: 1,
           output: expect.stringContaining(wanted ?? ''),
         })
-    writeFileSync(recordFile(prefix), renderRecord({ ...record, state: 'returned' }))
+    writeFileSync(file, JSON.stringify({ ...record, state: 'returned' }))
     expect(await magnetar('uninstall', '--yes', '--prefix', prefix)).toMatchObject({ exitCode: 0 })
   })
 })

@@ -12,7 +12,6 @@ import {
   demandsOfStart,
   demandsOfUser,
   loadServiceConfig,
-  mayWrite,
   type RefuseStart,
 } from './demands.js'
 import { findPulsarService, type PulsarService } from './find-service.js'
@@ -25,6 +24,7 @@ import {
   pulsarVersion,
 } from './python-installation.js'
 import { type AdoptionRecord, isLive, readRecords } from './record.js'
+import { demandReplaceable } from './replaceable.js'
 import { type Edit, planEdit, planForward } from './service-edit.js'
 import { handleService, isOfPrefix, type ServiceHandle } from './service-handle.js'
 import { readSupervisorPrograms } from './supervisor-definitions.js'
@@ -143,23 +143,15 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
     signal,
   }
   const edit = await planEdit(service, prefix, record, request.unitDirectories?.[0], signal)
-  const [program, forward, jobs, user, start, port, writable] = await Promise.all([
+  const [program, forward, jobs, user, start, port] = await Promise.all([
     planProgram(install),
     planForward({ ...edit, service: found.service.definition }, signal),
     countJobs(config),
     demandsOfUser(service, config, prefix, signal),
     demandsOfStart(service, config, found.pid, request.refuseStart, signal),
     demandsOfPort(service, config, status === 'running' && !runsMagnetar, signal),
-    mayWrite(edit.edit.path),
+    demandReplaceable(edit.edit.path),
   ])
-  if (!writable)
-    throw new MagnetarError(
-      'NOT_PERMITTED',
-      `this user may not change ${edit.edit.path}, the file of the service`,
-      {
-        fix: 'Run the command as root.',
-      },
-    )
   const { definition, pulsar } = service
   const all = [demandsOfConfig(config, facts), user, start, port]
   const demands: Demands = {

@@ -1,6 +1,6 @@
 /** What has to be so before a Python Pulsar's service is given another command. Everything is only looked at. */
-import { access, constants, readFile, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createNodeClient, NodeUnreachable } from '../../check/node-client.js'
 import { FEATURES } from '../../config/features.js'
 import { loadConfig } from '../../config/load.js'
@@ -11,6 +11,7 @@ import { runCommand } from '../../lib/exec.js'
 import type { Facts } from '../types.js'
 import { localUrl } from '../verify/node-access.js'
 import type { PulsarService } from './find-service.js'
+import { nearest } from './replaceable.js'
 
 /** Findings of a look beforehand. */
 export interface Demands {
@@ -160,14 +161,6 @@ export async function askPython(config: NodeConfig, signal: AbortSignal): Promis
   }
 }
 
-/** Whether this process may change the file of the service. */
-export async function mayWrite(file: string): Promise<boolean> {
-  return access(await nearest(dirname(file)), constants.W_OK).then(
-    () => true,
-    () => false,
-  )
-}
-
 /** With all groups that the service manager gives it. */
 async function mayUse(
   user: User | undefined,
@@ -182,15 +175,6 @@ async function mayUse(
     : argv
   const [program = '', ...args] = command
   return (await runCommand(program, args, { timeoutMs: TEST_TIMEOUT_MS, signal, cwd: '/' })).code === 0
-}
-
-/** The path itself, or what there is of it. */
-async function nearest(path: string): Promise<string> {
-  const there = await stat(path).then(
-    () => true,
-    () => false,
-  )
-  return there || path === dirname(path) ? path : nearest(dirname(path))
 }
 
 function only(obstacle: string): Demands {

@@ -9,6 +9,7 @@ import { putProgramBack } from './command-back.js'
 import type { PulsarService } from './find-service.js'
 import { isBelow } from './python-installation.js'
 import { type AdoptionRecord, recordFile } from './record.js'
+import { demandReplaceable } from './replaceable.js'
 import { editProgram } from './supervisor-definitions.js'
 import { dropInFor } from './systemd-definitions.js'
 
@@ -127,6 +128,8 @@ export async function planReturn(
   const changes = await planBack(record, signal)
   const isUnseen = changes.length === 0 && isBelow(service.pulsar.program, prefix)
   if (isUnseen && record.service.kind === 'supervisor') throw byHand(record, service.definition.command)
+  const [change] = changes
+  if (change?.kind === 'file' || change?.kind === 'remove') await demandReplaceable(change.path)
   return changes
 }
 

@@ -6,6 +6,7 @@ import { findPulsarService } from '../../../src/setup/adopt/find-service.js'
 import { readPulsarCommand } from '../../../src/setup/adopt/pulsar-command.js'
 import { adoptedPrefix, findPythonInstallation } from '../../../src/setup/adopt/python-installation.js'
 import type { AdoptionRecord } from '../../../src/setup/adopt/record.js'
+import { demandReplaceable } from '../../../src/setup/adopt/replaceable.js'
 import { planBack, planEdit, planForward, planReturn, undoOf } from '../../../src/setup/adopt/service-edit.js'
 import { readSupervisorPrograms } from '../../../src/setup/adopt/supervisor-definitions.js'
 import { readSystemdServices } from '../../../src/setup/adopt/systemd-definitions.js'
@@ -229,6 +230,18 @@ MemoryLimit=6G
 [Install]
 WantedBy=multi-user.target
 `
+
+describe('the file of a service', () => {
+  it('is refused where it cannot be replaced', async () => {
+    const root = await tempDirectory()
+    writeFiles(root, { 'a b.conf': '' })
+    const file = join(root, 'a b.conf')
+    await demandReplaceable(file)
+    await demandReplaceable(join(root, 'new', 'drop-in.conf'))
+    const mounts = `30 1 0:1 / / rw - ext4 /dev/a rw\n31 30 0:1 /x ${file.replace(' ', '\\040')} rw - ext4 /dev/a rw\n`
+    await expect(demandReplaceable(file, mounts)).rejects.toMatchObject({ code: 'ADOPT_REFUSED' })
+  })
+})
 
 describe('a unit of systemd', () => {
   it.each([
