@@ -136,4 +136,22 @@ describe('magnetar adopt on an installation like that of the exercise', needs(mi
     expect(await server()).toContain('200 ok')
     expect(await server()).not.toContain('gunicorn')
   }, 240_000)
+
+  it('is given back with what was edited in its command, and no other service with it', async () => {
+    const second = '/etc/supervisor/conf.d/second.conf'
+    const other = `[program:second]\ncommand=/srv/pulsar/bin/pulsar -c /srv/pulsar/etc\nautostart=false\n`
+    await host.root.run(['tee', second], { input: other })
+    const edited = file(PROGRAM_FILE).replace("'gunicorn'", 'gunicorn')
+    await host.root.run(['tee', PROGRAM_FILE], { input: edited })
+    const refused = await adopt('--undo', '--yes', '--service', 'second')
+    expect(refused).toMatchObject({ code: 1 })
+    expect(refused.stderr).toMatch(/second was never taken over .*nothing was touched/)
+    expect(file(PROGRAM_FILE)).toBe(edited)
+    const undone = await adopt('--undo', '--yes')
+    expect(undone).toMatchObject({ code: 0, stderr: '' })
+    expect(undone.stdout).toContain('Nothing uses /srv/pulsar/magnetar any more')
+    expect(file(PROGRAM_FILE)).toBe(PROGRAM.replace("'gunicorn'", 'gunicorn'))
+    expect(file(second)).toBe(other)
+    expect(await server()).toContain('server: gunicorn')
+  }, 240_000)
 })

@@ -167,7 +167,7 @@ function restore(record: AdoptionRecord, text: string): string {
 }
 
 function byHand({ edit, command, service }: AdoptionRecord, current: string): MagnetarError {
-  const message = `the command of ${service.name} in ${edit.path} was edited so that the Python program cannot be put back into it: ${current}\nNothing was stopped or changed.`
+  const message = `the command of ${service.name} in ${edit.path} was edited so that the Python program cannot be put back into it: ${current}`
   return new MagnetarError('ADOPT_REFUSED', message, {
     fix: `In [${sectionOf(service)}] of ${edit.path} write: command=${command.before}\nThen run the same command again.`,
   })
