@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // Half of the time they wait, for processes and clocks.
+    maxWorkers: 3,
     // CI and containers run the tests as root, which a server refuses to be.
     env: { PULSAR_CONFIG_ALLOW_ROOT: 'true' },
     projects: [
@@ -24,7 +25,7 @@ export default defineConfig({
           // Real programs on a real machine, after the rest. They mostly wait, and each file has ports and directories of its own.
           name: 'peers',
           include: ['test/peers/**/*.test.ts'],
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 180_000,

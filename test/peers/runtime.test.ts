@@ -49,7 +49,7 @@ beforeAll(async () => {
 async function configure(at: string, port: number): Promise<string> {
   const directory = join(at, 'etc')
   await writeNodeConfig(
-    { directory, app: { private_token: 'foo', manager: { type: 'queued_python' } } },
+    { directory, app: { private_token: 'foo', allow_root: true, manager: { type: 'queued_python' } } },
     port,
   )
   const ini = join(directory, 'server.ini')

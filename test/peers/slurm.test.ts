@@ -143,15 +143,24 @@ describe('Slurm', needs(missing), () => {
     await waitForState(scheduler, id, 'ended')
   })
 
-  it('finds queued jobs, whose script has left no trace yet, by name and directory', async () => {
+  it('finds queued jobs, whose script has left no trace yet, by script, or name and directory', async () => {
     const before = await open('--hold')
     const job = await writeJob(before, await tempDirectory(), 'p1', ':')
     const id = await before.submit(job, signal)
     await before.close()
     const after = await open()
-    const elsewhere = { ...job, jobId: 'p2', workingDirectory: '/', externalId: undefined }
-    const found = await after.recover([{ ...job, externalId: undefined }, elsewhere], signal)
-    expect(found).toEqual(new Map([['p1', id]]))
+    const unknown = { ...job, externalId: undefined }
+    const found = await after.recover(
+      [
+        unknown,
+        // A Python Pulsar has submitted it from another directory.
+        { ...unknown, jobId: 'p2', workingDirectory: '/' },
+        { ...unknown, jobId: 'p3', script: '/elsewhere/command.sh' },
+        { ...unknown, jobId: 'p4', script: '/elsewhere/command.sh', workingDirectory: '/' },
+      ],
+      signal,
+    )
+    expect(found).toEqual(new Map(['p1', 'p2', 'p3'].map((each) => [each, id])))
     await after.cancel(id, signal)
   })
 
@@ -161,7 +170,8 @@ describe('Slurm', needs(missing), () => {
     const id = await scheduler.submit(job, signal)
     await waitForState(scheduler, id, 'ended')
     const after = await open()
-    await after.recover([{ ...job, name: 'another', externalId: id }], signal)
+    const another = { ...job, name: 'another', script: '/another/command.sh', externalId: id }
+    await after.recover([another], signal)
     expect(await reportOf(after, id)).toEqual({ state: 'gone' })
   })
 })
