@@ -152,7 +152,9 @@ describe('magnetar doctor without a server', () => {
     chmodSync(join(directory, 'app.yml'), 0o600)
     const found = await wrong([])
     expect(found.map(({ id }) => id)).toEqual(['config-warning', 'port-closed'])
-    expect(found[1]?.command).toBe(`${program} serve --config ${directory}`)
+    expect(found[1]?.command).toBe(
+      `${program} serve --config ${directory}${process.getuid?.() === 0 ? ' --allow-root' : ''}`,
+    )
   })
 
   it('something else has the port', async () => {

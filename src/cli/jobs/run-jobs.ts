@@ -99,7 +99,7 @@ async function list({ line, node, output, terminal }: Room): Promise<number> {
     const width = stdout.isTTY ? terminalWidth(stdout) : undefined
     const style = { palette: output.palette, width, managers: hasManagers(node), nowMs: Date.now() }
     for (const row of renderTable(found.jobs, style)) stdout.write(`${row}\n`)
-  } else if (line.state !== undefined)
+  } else if (line.state !== undefined && line.state !== 'all')
     stderr.write(`No job is ${line.state.split(',').join(' or ')}. In all: `)
   for (const row of renderFooter(found)) stderr.write(`${row}\n`)
   return EXIT.ok

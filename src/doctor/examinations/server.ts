@@ -12,6 +12,7 @@ import type { ServiceChoice } from '../../setup/types.js'
 import { localUrl } from '../../setup/verify/node-access.js'
 import { defineExamination } from '../define-examination.js'
 import { findListener, stateOf } from '../listener.js'
+import { serveCommand } from '../serve-command.js'
 import type { DoctorFacts, Finding, Listen } from '../types.js'
 
 type Id =
@@ -161,34 +162,33 @@ async function findOpen(listens: readonly Listen[], signal: AbortSignal): Promis
 
 async function portClosed(
   control: ServiceControl | undefined,
-  { listens, configDirectory, user, account }: DoctorFacts,
+  facts: DoctorFacts,
   signal: AbortSignal,
 ): Promise<Finding<Id>> {
-  const [listen] = listens
+  const [listen] = facts.listens
   if (listen === undefined)
     return {
       id: 'server',
       state: 'left-out',
       message: 'its port is not known: the configuration has to be right first',
     }
-  const serve = `magnetar serve --config ${quoteForShell(configDirectory)}`
-  const asUser =
-    account.isRoot && user && user.uid !== 0 ? `runuser -u ${quoteForShell(user.name)} -- ${serve}` : serve
   const last = control === undefined ? undefined : tellingLine(await control.lastLogLines(signal))
   return {
     id: 'port-closed',
     state: 'fail',
     message: `nothing listens on ${describe(listen)}${last === undefined ? '' : `; the server said: ${last.trim()}`}`,
-    fix: control === undefined ? { command: asUser } : { command: control.commandFor('restart') },
+    fix:
+      control === undefined ? { command: serveCommand(facts) } : { command: control.commandFor('restart') },
   }
 }
 
 async function examineAnswer(
   { listen, url }: Open,
   control: ServiceControl | undefined,
-  { config, paths, configDirectory }: DoctorFacts,
+  facts: DoctorFacts,
   signal: AbortSignal,
 ): Promise<Finding<Id>> {
+  const { config, paths } = facts
   const target = readTarget(url)
   const token = config?.privateToken
   const certificate = listen.sslPem === undefined ? undefined : await readCertificate(listen.sslPem)
@@ -211,7 +211,7 @@ async function examineAnswer(
     .finally(limit.release)
   const listener = await findListener(listen.port)
   const restart = control?.commandFor('restart')
-  const byHand = `kill ${listener?.pid ?? 'PID'} && magnetar serve --config ${quoteForShell(configDirectory)}`
+  const byHand = `kill ${listener?.pid ?? 'PID'} && ${serveCommand(facts)}`
   if (identity === undefined)
     return silent(listen, listener?.pid, restart, byHand.replace('kill ', 'kill -9 '))
   if (identity.is === 'closed') {
