@@ -24,9 +24,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { OPEN, CREATE, WRITE, SYNC, RENAME, UNLINK, MKDIR, RMDIR, LINK, SYMLINK, TRUNCATE, FORK, CLASSES };
+/* Who asks again later and later would need minutes to meet all calls of a series. */
+enum { OFTEN_SECONDS = 10 };
 enum { COUNT, FAIL, SHORT, DELAY, KILL_BEFORE, KILL_AFTER };
 static const char *const names[CLASSES] = {"open", "create", "write", "sync", "rename", "unlink",
                                            "mkdir", "rmdir", "link", "symlink", "truncate", "fork"};
@@ -38,7 +41,7 @@ struct state {
   _Atomic int at;         /* 3: the number of the call, from 1 */
   _Atomic int action;     /* 4 */
   _Atomic int value;      /* 5: errno, or milliseconds */
-  _Atomic int times;      /* 6: so many calls from there on */
+  _Atomic int times;      /* 6: so many calls from there on, for OFTEN_SECONDS at most */
   _Atomic int scope;      /* 7: 1 the server, 2 others, 3 both */
   _Atomic int counter;    /* 8 */
   _Atomic int met;        /* 9 */
@@ -47,7 +50,7 @@ struct state {
   _Atomic int over;       /* 12: the power is gone */
   _Atomic int blobs;      /* 13 */
   _Atomic int power;      /* 14: a kill is a loss of power */
-  _Atomic int spare;
+  _Atomic int until;      /* 15: the first call was met OFTEN_SECONDS before this */
   _Atomic int counts[16]; /* 16 */
   char what[512];         /* at byte 128: the first call that was met */
 };
@@ -144,6 +147,11 @@ static int meet(int class, const char *path) {
   atomic_fetch_add(&state->counts[class], 1);
   int serial = atomic_fetch_add(&state->counter, 1) + 1, at = atomic_load(&state->at);
   if (at == 0 || serial < at || serial >= at + atomic_load(&state->times)) return COUNT;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  int none = 0;
+  atomic_compare_exchange_strong(&state->until, &none, (int)now.tv_sec + OFTEN_SECONDS);
+  if (now.tv_sec >= atomic_load(&state->until)) return COUNT;
   if (atomic_fetch_add(&state->met, 1) == 0)
     snprintf(state->what, sizeof state->what, "%s %s", names[class], path[root_length] ? path + root_length + 1 : path);
   int action = atomic_load(&state->action);

@@ -24,7 +24,7 @@ export type Operation = (typeof OPERATIONS)[number]
 const ERRNOS = { ENOENT: 2, EIO: 5, EAGAIN: 11, EMFILE: 24, ENOSPC: 28 } as const
 export type Errno = keyof typeof ERRNOS
 
-/** `often`: a series of calls fails, as on a disk that stays full for a while. */
+/** `often`: a series of calls fails, for some seconds at most, as on a disk that stays full for a while. */
 export type Effect =
   | Errno
   | 'ENOSPC often'
@@ -66,6 +66,7 @@ const WORD = {
   over: 12,
   blobs: 13,
   power: 14,
+  until: 15,
   counts: 16,
 }
 const WORDS = 32
@@ -135,7 +136,7 @@ export function createFaultLayer(library: string, directory: string, root: strin
   }
   function clear(): void {
     put(WORD.armed, 0)
-    for (const word of [WORD.at, WORD.counter, WORD.met, WORD.power]) put(word, 0)
+    for (const word of [WORD.at, WORD.counter, WORD.met, WORD.power, WORD.until]) put(word, 0)
     writeSync(fd, Buffer.alloc(WORDS * 4 - WORD.counts * 4 + WHAT_BYTES), 0, undefined, WORD.counts * 4)
   }
   function start(fault: Fault, mask: number): void {
