@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { KINDS } from './kinds/index.js'
 import type { ChaosKind, ChaosResult } from './kinds/kind.js'
+import { loadKind } from './kinds/load.js'
 import { PYTHON_KINDS } from './kinds/python.js'
 
 /* Started by run.js, which says in the environment what is wanted and prints what is reported. */
@@ -24,7 +25,7 @@ it(
     const wanted =
       settings.kind === undefined
         ? KINDS
-        : [...KINDS, ...PYTHON_KINDS].filter(({ name }) => settings.kind?.split(',').includes(name))
+        : [...KINDS, ...PYTHON_KINDS, loadKind].filter(({ name }) => settings.kind?.split(',').includes(name))
     expect(wanted.length, 'no such kind').toBeGreaterThan(0)
     const results = await Promise.all(wanted.map((kind) => runKind(kind, deadlineMs)))
     expect(results.flatMap((result) => result?.violations ?? [])).toEqual([])
