@@ -7,6 +7,7 @@ import { readLaunchConfig } from '../disk/launch-config.js'
 import { uploadTarget } from '../file-types.js'
 import { nameOf } from '../move-files.js'
 import type { JobRecord } from '../record.js'
+import { isDone } from '../transitions.js'
 import type { Life, Rule } from './types.js'
 
 /**
@@ -19,8 +20,8 @@ export async function checkFiles(
   record: JobRecord,
   life: Life | undefined,
 ): Promise<(readonly [Rule, string])[]> {
-  // What is being stopped may have been cleaned.
-  if (record.stopping) return []
+  // What was cancelled may have been cleaned, though its end is not recorded yet: on a full disk that can take a while.
+  if (isDone(record.status)) return []
   const directory = jobDirectory(stagingDirectory, record.id).path
   if ((await sizeOf(directory)) === undefined)
     return [['directory-there', `has no job directory ${directory}`]]

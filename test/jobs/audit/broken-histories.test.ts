@@ -91,6 +91,13 @@ describe('an audit finds nothing in', () => {
     expect(report.examined).toMatchObject({ jobs: 4, starts: 4, afterCrash: 2, afterReboot: 1, active: 3 })
   })
 
+  it('a cancelled job that was cleaned before its end could be recorded', async () => {
+    await tell('1', submitted, queued, launched, running, cancelled, cleaned)
+    const cancelledRecord = record('1', 'cancelled', { cleaned: true })
+    await store.write([{ type: 'put', key: activeKey('m', '1'), value: cancelledRecord }])
+    expect(await found()).toEqual([])
+  })
+
   it('a job of which the journal has forgotten the beginning, and one that is older than the journal', async () => {
     await tell('0', submitted)
     await tell('1', queued, complete)
