@@ -1,3 +1,4 @@
+import { messageOf } from '../lib/errors.js'
 import { beginKey } from './begin-note.js'
 import { disk } from './disk/disk.js'
 import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
@@ -79,7 +80,11 @@ async function forgetActive(
     job.cleaned ? { type: 'del', key: ended } : { type: 'put', key: ended, value: record },
     journaled(context, job.id, news),
   ])
-  if (job.stagesIn || job.stagesOut) await forgetTransfers(context.store, name, job.id, { lazy: true })
+  // It has ended, also when this fails (a full disk): the next submit of this id forgets them, or the next start.
+  if (job.stagesIn || job.stagesOut)
+    await forgetTransfers(context.store, name, job.id, { lazy: true }).catch((error: unknown) =>
+      context.log.warn({ job: job.id }, `notes of its transfers are left: ${messageOf(error)}`),
+    )
   context.jobs.delete(job.id)
   if (!job.cleaned) context.recentlyEnded.set(job.id, record.status)
 }

@@ -1,4 +1,5 @@
 import { MagnetarError, messageOf } from '../lib/errors.js'
+import { isLocked } from './careful-open.js'
 
 /** LevelDB has nothing but the words of the C library. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -38,7 +39,7 @@ export function readError(place: StorePlace, error: unknown): unknown {
 /** Why a store cannot be opened: STORE_LOCKED or STORE_BROKEN. */
 export function openError(place: StorePlace, error: unknown): MagnetarError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  if (/LOCK|lock/.test(messageOf(cause))) {
+  if (isLocked(error)) {
     return new MagnetarError('STORE_LOCKED', `another server already uses ${place.name}`, {
       fix: 'Stop the other server first, or give this one its own persistence_directory.',
       cause,

@@ -1,16 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { ClassicLevel } from 'classic-level'
-import { syncDirectory } from '../lib/atomic-file.js'
+import { type Database, openCarefully } from './careful-open.js'
 import { readError, withErrno } from './level-error.js'
-
-export type Database = ClassicLevel<string, unknown>
-
-/** LevelDB leaves the name of its newest description (CURRENT) to be synced with whatever comes next in its directory. */
-export async function openDatabase(db: Database): Promise<void> {
-  await db.open()
-  syncDirectory(db.location)
-}
 
 /** LevelDB ignores files that it does not know. */
 const PROBE = 'magnetar-probe'
@@ -46,7 +37,7 @@ export function watchHealth(db: Database, name: string): Health {
   async function reopen(): Promise<void> {
     takesWrites(db.location)
     await db.close()
-    await openDatabase(db)
+    await openCarefully(db)
     broken = false
   }
 

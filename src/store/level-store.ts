@@ -1,9 +1,11 @@
+import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { syncDirectory } from '../lib/atomic-file.js'
 import { makePrivateDirectory } from '../lib/private-file.js'
+import { type Database, openCarefully } from './careful-open.js'
 import { openError } from './level-error.js'
-import { type Database, openDatabase, watchHealth } from './level-health.js'
+import { watchHealth } from './level-health.js'
 import { createLogNumbers } from './log-numbers.js'
 import { makeLevelStore } from './make-level-store.js'
 import { LATER_MS, logNumber, type Store, type StoreChange, type WriteOptions } from './store.js'
@@ -28,9 +30,11 @@ export async function openLevelStore(directory: string, name = directory): Promi
     await makeLevelStore(directory)
     makePrivateDirectory(directory)
     syncDirectory(path.dirname(directory))
-    // It begins to open itself at once.
-    db = new ClassicLevel<string, unknown>(directory, { valueEncoding: 'json' })
-    await openDatabase(db)
+    // One that is there is never begun anew because it could not be seen for a moment.
+    const createIfMissing = readdirSync(directory).length === 0
+    // It begins to open itself after this turn.
+    db = new ClassicLevel<string, unknown>(directory, { valueEncoding: 'json', createIfMissing })
+    await openCarefully(db)
   } catch (error) {
     throw openError({ location: directory, name }, error)
   }

@@ -251,6 +251,27 @@ describe('stage-out', () => {
     expect(await running.manager.status('7')).toMatchObject({ status: 'complete', returncode: 0 })
   })
 
+  it('ends once, also when the notes of its transfers cannot be removed then (a full disk)', async () => {
+    const { write } = store
+    const isRemoval = (changes: Parameters<Store['write']>[0]): boolean =>
+      changes.length > 0 && changes.every((each) => each.type === 'del' && each.key.startsWith('moved/'))
+    let failed = 0
+    await submit([], ['d1.dat'])
+    store.write = (changes, options) => {
+      if (!isRemoval(changes)) return write(changes, options)
+      failed += 1
+      return Promise.reject(new Error('ENOSPC'))
+    }
+    await endWith({ 'd1.dat': 'one' })
+    await untilStatus(running, '7', 'complete')
+    store.write = write
+    expect(failed).toBe(1)
+    await submit([], ['d1.dat'])
+    await endWith({ 'd1.dat': 'two' })
+    await untilStatus(running, '7', 'complete')
+    expect(requests('POST')).toHaveLength(2)
+  })
+
   it('says the size of the outputs, and besides it what failed attempts sent', async () => {
     await submit([], ['d1.dat', 'd2.dat'])
     galaxy.plan = ({ path: of, receivedBytes }) =>
