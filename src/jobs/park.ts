@@ -31,7 +31,7 @@ export function parkedKey(manager: string): string {
  *
  * | job | index | flags |
  * | --- | --- | --- |
- * | its inputs are being fetched, or it waits for its launch | preprocessing | none: both are begun again |
+ * | its inputs are being fetched, or it waits for its launch | preprocessing | none: both are begun again; where it goes to a queue, command_line as a link (see leaveUnlaunchedJob) |
  * | handed to a cluster | active | preprocessed, submitted, external_id, running |
  * | here, in the queue | active | preprocessed, submitted, command_line: its script |
  * | here, begun | active | preprocessed, submitted, running, command_line: what waits for it (see leaveLocalJob) |
@@ -102,6 +102,10 @@ async function parkJob(
     const running = hasBegun ? { running: true } : {}
     flags = hasBegun || hasQueue ? { ...LAUNCHED, ...running } : flagsOf(job, kind)
   }
+  if (kind === 'preprocessing' && config.type === 'queued_python') {
+    await disk.leaveUnlaunchedJob(job.directory.path)
+    flags = UNLAUNCHED
+  }
   const indexFile = path.join(indexDirectory(persistenceDirectory, config.name, kind), job.id)
   return (await disk.park(job.directory.path, flags, indexFile)) ? kind : undefined
 }
@@ -128,13 +132,13 @@ function indexOf(job: Job): IndexKind {
   return job.externalId === undefined ? 'preprocessing' : 'active'
 }
 
+const UNLAUNCHED = { preprocessed: undefined, submitted: undefined, external_id: undefined } as const
 const LAUNCHED = { preprocessed: true, submitted: 'true', external_id: undefined } as const
 
 /** undefined: a flag that must not be there. */
 function flagsOf(job: Job, kind: IndexKind): Record<string, unknown> {
   if (job.stopping) return { preprocessed: true, cancelled: true, final_status: 'cancelled' }
-  if (kind === 'preprocessing')
-    return { preprocessed: undefined, submitted: undefined, external_id: undefined, command_line: undefined }
+  if (kind === 'preprocessing') return { ...UNLAUNCHED, command_line: undefined }
   if (kind === 'postprocessing') {
     const final = job.end?.status === 'complete' ? 'complete' : 'failed'
     return { preprocessed: true, final_status: final, submitted: undefined }

@@ -87,6 +87,32 @@ describe('a job that we left in stage-in', () => {
     expect(JSON.parse(readFileSync(job('tool_id'), 'utf8'))).toBe('cat1')
   })
 
+  it('can be queued by a Python server, and not a second time while that starts', async () => {
+    // It writes the command, and what it could read of that would be queued again: see test/peers/switch-race.test.ts.
+    writeFileSync(job('command_line'), job('command.sh'))
+    expect(readFileSync(job('command_line'), 'utf8')).toBe('')
+    await launched()
+    expect(readdirSync(job())).not.toContain('command_line')
+  })
+
+  it('is launched when the Python server was killed before its queue came to it', async () => {
+    moved('active')
+    flag('preprocessed', true)
+    flag('submitted', 'true')
+    await launched()
+    expect(scheduler.submitted).toHaveLength(1)
+  })
+
+  it('is not launched for what it was left with when the Python server has run it', async () => {
+    moved('active')
+    flag('preprocessed', true)
+    writeFileSync(job('metadata/job_stdout'), '')
+    writeFileSync(job('return_code'), '0\n')
+    expect(readdirSync(job())).toContain('command_line')
+    expect(await status()).toBe('complete')
+    expect(scheduler.submitted).toEqual([])
+  })
+
   it('has only those inputs fetched again that were touched', async () => {
     const gets = (): number => galaxy.log.filter(({ path: asked }) => asked === '/galaxy/a.dat').length
     await launched()
@@ -127,6 +153,7 @@ describe('a job that we left in stage-in', () => {
   it('is launched when it only waits in the Python server’s queue', async () => {
     moved('active')
     flag('preprocessed', true)
+    rmSync(job('command_line'))
     writeFileSync(job('command_line'), job('command.sh'))
     await launched()
     expect(scheduler.submitted).toHaveLength(1)

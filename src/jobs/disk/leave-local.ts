@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { errnoOf } from '../../lib/errors.js'
 import { replaceOwnFile } from '../../lib/own-file.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { findScriptProcess, identify } from '../../schedulers/process-table.js'
@@ -41,6 +42,21 @@ export function leaveLocalJob(
   }
   replaceOwnFile(directory, 'command_line', commandLine)
   return true
+}
+
+/**
+ * Of a job that is yet to be launched by the queue of a Python server. While that starts, it launches it in a thread of its own, and
+ * meanwhile queues every launched job whose J/command_line it can read (pulsar/managers/stateful.py:recover_active_jobs): this one a second
+ * time, if the thread was quick. Written into /dev/null the command cannot be read again; the queue has it in memory, and removes the link.
+ */
+export function leaveUnlaunchedJob(directory: string): void {
+  const file = path.join(directory, 'command_line')
+  removeFile(file)
+  try {
+    fs.symlinkSync('/dev/null', file)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error
+  }
 }
 
 /** Takes back what a clean stop left of a job that is not over, whoever was there meanwhile. */

@@ -39,7 +39,9 @@ export function readPythonTraces(directory: string): PythonTraces {
     remoteStaging: launch?.remote_staging,
     isSubmitted: launch !== undefined,
     isLaunched: has('preprocessed'),
-    isWaiting: has('command_line'),
+    // Not the link that leaveUnlaunchedJob has put there.
+    isWaiting:
+      fs.lstatSync(path.join(directory, 'command_line'), { throwIfNoEntry: false })?.isFile() === true,
     launchFailed: has('preprocessing_failed'),
     failure: has('preprocessing_failed') ? readIfThere(path.join(directory, 'stderr'))?.trim() : undefined,
     isCancelled: has('cancelled'),

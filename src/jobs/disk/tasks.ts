@@ -22,7 +22,7 @@ import {
   writeFlags,
   writeScript,
 } from './end.js'
-import { leaveLocalJob, takeBackJob } from './leave-local.js'
+import { leaveLocalJob, leaveUnlaunchedJob, takeBackJob } from './leave-local.js'
 import { readChunk, readLiveState, writeLiveState } from './live-state.js'
 import { changedSince, claimJobDirectory, readPythonTraces } from './python-traces.js'
 import {
@@ -50,6 +50,7 @@ export const diskTasks = {
   discardNewFile,
   exists,
   leaveLocalJob,
+  leaveUnlaunchedJob,
   listResults,
   makeFilePrivate,
   makeJobDirectory,
