@@ -31,6 +31,8 @@ export interface Job {
   externalId: string | undefined
   /** The scheduler's id of a job whose outputs are being delivered. */
   ranAs: string | undefined
+  /** How often it was launched once more, as the scheduler had forgotten it before it began. */
+  launchesAgain: number
   readonly tool: ToolInfo | undefined
   /** Changed by `changeStatus` alone. */
   readonly history: readonly StateNote[]
@@ -94,6 +96,8 @@ export interface ManagerContext {
   readonly lock: KeyedLock
   /** Aborted when the manager closes. */
   readonly signal: AbortSignal
+  /** Queues a job for its launch once more. */
+  relaunch(job: Job): void
   /** Starts to deliver the outputs of a job that has run. */
   deliver(job: Job): void
   /** Ends the transfers of a job that was cancelled, and the search for what its tool requires. */
@@ -124,6 +128,7 @@ export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
     status: record.status,
     externalId: record.externalId,
     ranAs: record.ranAs,
+    launchesAgain: record.launchesAgain ?? 0,
     tool: record.tool,
     history: record.history ?? [{ status: 'preprocessing', atMs: record.submittedAtMs }],
     stopping: record.stopping ?? false,
@@ -152,6 +157,7 @@ export function recordOf(job: Job, more: { status?: JobStatus; reason?: string }
     submittedAtMs: job.submittedAtMs,
     ...(job.externalId === undefined ? {} : { externalId: job.externalId }),
     ...(job.ranAs === undefined ? {} : { ranAs: job.ranAs }),
+    ...(job.launchesAgain === 0 ? {} : { launchesAgain: job.launchesAgain }),
     ...(job.tool === undefined ? {} : { tool: job.tool }),
     history: withState(job.history, { status, atMs: Date.now(), ...why }),
     ...(job.stopping ? { stopping: true as const } : {}),

@@ -6,6 +6,7 @@ import { parseStarted, STARTED_FILE } from '../schedulers/started-file.js'
 import { disk } from './disk/disk.js'
 import { eventFiles, recordEnd, settleStopped } from './finish.js'
 import { changeStatus, type Job, type ManagerContext } from './job.js'
+import { launchForgotten, neverBegan } from './launch-forgotten.js'
 import { endRun } from './staging-work.js'
 import { wentDown } from './went-down.js'
 
@@ -39,9 +40,16 @@ export function noteEnded(context: ManagerContext, jobId: string): Promise<void>
   })
 }
 
-/** What the scheduler says of a job. */
-export function noteReport(context: ManagerContext, jobId: string, report: SchedulerReport): Promise<void> {
+/** What the scheduler says of a job under the id that it had when it was asked. */
+export function noteReport(
+  context: ManagerContext,
+  jobId: string,
+  externalId: string,
+  report: SchedulerReport,
+): Promise<void> {
   return underLock(context, jobId, async (job) => {
+    // Launched once more since, or found to have run under another id.
+    if (job.externalId !== externalId) return
     if (job.end || (wentDown(context, job) && !job.stopping)) return
     job.newsAtMs = Date.now()
     if (report.state === 'queued' || report.state === 'running') {
@@ -69,6 +77,7 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
   const code = await disk.readReturnCode(job.directory.path, overdue)
   if (code !== undefined) return endRun(context, job, { status: 'complete', returnCode: code })
   if (!overdue) return recheckLater(context, job, report)
+  if (report.forgotten && (await neverBegan(job))) return launchForgotten(context, job)
   if (report.exitCode !== undefined)
     return endRun(context, job, { status: 'complete', exitCode: report.exitCode })
   if (report.unexplained !== undefined)
@@ -94,8 +103,10 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
 
 /** The scheduler's word stays; only the file is looked for again (shared file systems show it late). */
 function recheckLater(context: ManagerContext, job: Job, report: SchedulerReport): void {
+  const { externalId } = job
   void pause(RECHECK_MS, context.signal).then(() => {
-    if (!context.signal.aborted) return noteReport(context, job.id, report)
+    if (externalId !== undefined && !context.signal.aborted)
+      return noteReport(context, job.id, externalId, report)
   })
 }
 

@@ -90,6 +90,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     transfers: parts.transfers,
     http: parts.http,
     retries: createRetryLog(log),
+    relaunch: (job) => launches.add(job),
     deliver: (job) => staging.deliver(job),
     stopMoving(job) {
       job.providing?.abort(new Error('cancelled'))
@@ -164,7 +165,7 @@ async function reportOf(context: ManagerContext, externalId: string): Promise<vo
   if (!job || context.signal.aborted) return
   try {
     const report = (await context.scheduler.states([externalId], context.signal)).get(externalId)
-    if (report) await noteReport(context, job.id, report)
+    if (report) await noteReport(context, job.id, externalId, report)
   } catch (error) {
     context.log.warn({ job: job.id }, `cannot learn its state now, asking again: ${messageOf(error)}`)
     askSoon(job)

@@ -75,7 +75,7 @@ async function ask(context: ManagerContext, log: Logger): Promise<void> {
       const jobId = byExternalId.get(externalId)
       const job = jobId === undefined ? undefined : context.jobs.get(jobId)
       if (job) job.waitsFor = undefined
-      if (jobId !== undefined) await noteReport(context, jobId, report)
+      if (jobId !== undefined) await noteReport(context, jobId, externalId, report)
     }
   } catch (error) {
     // Nothing is known, so nothing changes. The scheduler itself warns once when it goes away.

@@ -9,6 +9,11 @@ export type SchedulerState = 'queued' | 'running' | 'ended' | 'gone'
 export interface SchedulerReport {
   readonly state: SchedulerState
   /**
+   * Of one that is `gone`: this scheduler shows for a while what has ended or was removed, so it has forgotten the job. Others answer
+   * the same when somebody has removed it.
+   */
+  readonly forgotten?: true
+  /**
    * Set when the node, not the tool, ended the job: walltime, memory, node failure, cancelled from outside, launch
    * failure. A sentence for the admin, in Slurm's own words where there are some.
    */

@@ -35,6 +35,11 @@ export function startedLine({ pid, startTime, bootId }: ProcessIdentity): string
   return `:${pid}:${startTime}:${bootId}\n`
 }
 
+/** Whether a job script has those lines: one of a Python server has not. */
+export function refusesSecondRun(script: string): boolean {
+  return script.includes('_started_new=')
+}
+
 /**
  * The bash lines that create J/started, to stand before anything else in the job script. Builtins only: not one
  * process is started. They end the script with 0 when it has run or runs already, with 73 (EX_CANTCREAT) when the file

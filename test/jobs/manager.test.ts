@@ -264,10 +264,10 @@ describe('the end of a job', () => {
     expect((await running.manager.status('7')).returncode).toBe(9)
   })
 
-  it('is lost, with a reason, when the scheduler forgot the job and there is no return code', async () => {
+  it('is lost, with a reason, when the scheduler forgot a job that had begun, and there is no return code', async () => {
     await submit()
     await launched()
-    scheduler.report('x-7', { state: 'gone' })
+    scheduler.report('x-7', { state: 'gone', forgotten: true })
     await untilStatus(running, '7', 'lost')
     expect((await running.manager.status('7')).stderr).toContain('no longer knows the job')
   })

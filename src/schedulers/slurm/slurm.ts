@@ -60,7 +60,9 @@ export function createSlurmScheduler(manager: HeaderSource, service: SlurmServic
         if (id !== undefined) return remember(id, job)
       }
       try {
-        return remember(parseSbatch(await service.run(buildSbatch(job), signal)), job)
+        const id = parseSbatch(await service.run(buildSbatch(job), signal))
+        service.stateQuery.isNew(id)
+        return remember(id, job)
       } catch (error) {
         const isCertain = error instanceof NotAsked || error instanceof SchedulerClosed
         if (error instanceof SchedulerDown && !isCertain) uncertain.add(job.jobId)

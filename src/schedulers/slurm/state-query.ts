@@ -23,6 +23,8 @@ export interface StateQuery {
   ask(client: object, jobs: WantedJobs): Promise<ReadonlyMap<string, SchedulerReport>>
   /** Every job of this user that squeue shows. @throws SchedulerDown */
   list(): Promise<readonly SlurmRecord[]>
+  /** Slurm has given this id just now, maybe for the second time: what is known of it was another job's. */
+  isNew(id: string): void
   forget(client: object): void
 }
 
@@ -160,6 +162,10 @@ export function createStateQuery(deps: StateQueryDeps): StateQuery {
       return own
     },
     list: () => records(undefined, false),
+    isNew(id) {
+      gone.delete(id)
+      last = undefined
+    },
     forget: (client) => {
       wanted.delete(client)
     },
@@ -197,5 +203,5 @@ function lastReport(
   const record = ended.filter((other) => other.id === id && isSameJob(other, identity)).at(-1)
   const report = record && reportOf(record)
   // Accounting may still call a job running whose end it missed.
-  return report?.state === 'ended' ? report : { state: 'gone' }
+  return report?.state === 'ended' ? report : { state: 'gone', forgotten: true }
 }

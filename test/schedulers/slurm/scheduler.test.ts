@@ -39,6 +39,7 @@ async function setUp() {
       return answered
     },
     stateQuery: {
+      isNew: () => {},
       ask: async () => new Map(),
       async list() {
         world.lists += 1

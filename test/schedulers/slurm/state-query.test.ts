@@ -94,7 +94,7 @@ describe('asking Slurm for the states of jobs', () => {
       new Map([
         ['1', { state: 'running' }],
         ['2', { state: 'running' }],
-        ['3', { state: 'gone' }],
+        ['3', { state: 'gone', forgotten: true }],
       ]),
     )
     expect(asked.slice(0, 2).map((args) => args.includes('-u'))).toEqual([true, false])
@@ -103,18 +103,27 @@ describe('asking Slurm for the states of jobs', () => {
 
   it('does not ask again for what is gone, nor a kind of accounting that is not there', async () => {
     const { ask, count } = setUp({ '1': { state: 'RUNNING' } })
-    expect((await ask(a, '8')).get('8')).toEqual({ state: 'gone' })
+    expect((await ask(a, '8')).get('8')).toEqual({ state: 'gone', forgotten: true })
     // Plain and with the completion log.
     expect([count('squeue'), count('sacct')]).toEqual([2, 2])
     await ask(a, '8', '9')
     expect([count('squeue'), count('sacct')]).toEqual([4, 2])
   })
 
+  it('asks at once for an id that Slurm gives a second time, after it was gone', async () => {
+    const jobs: Record<string, { state: string }> = { '1': { state: 'RUNNING' } }
+    const { ask, query } = setUp(jobs)
+    await ask(a, '8')
+    jobs['8'] = { state: 'PENDING' }
+    query.isNew('8')
+    expect((await ask(a, '8')).get('8')).toEqual({ state: 'queued' })
+  })
+
   it('asks sacct how a job ended that squeue has forgotten', async () => {
     const { ask } = setUp({}, { sacct: { stdout: '8\x1fTIMEOUT\x1f0:0\x1fn8\n9\x1fRUNNING\x1f0:0\x1fn9\n' } })
     const reports = await ask(a, '8', '9')
     expect(reports.get('8')?.failure).toContain('TIMEOUT')
-    expect(reports.get('9')).toEqual({ state: 'gone' })
+    expect(reports.get('9')).toEqual({ state: 'gone', forgotten: true })
   })
 
   it('does without the user where that has no name', async () => {
@@ -139,7 +148,7 @@ describe('asking Slurm for the states of jobs', () => {
     expect(await ask(a, '1')).toEqual(new Map())
     expect(unknownStates).toEqual(['DANCING'])
     const other = await query.ask(b, new Map([['2', { name: 'x', workingDirectory: '/w/2' }]]))
-    expect(other.get('2')).toEqual({ state: 'gone' })
+    expect(other.get('2')).toEqual({ state: 'gone', forgotten: true })
   })
 
   it('knows a job by its script that a Python server submitted from elsewhere', async () => {
