@@ -1,4 +1,5 @@
-import { adoptByPid, adoptByScript } from '../schedulers/foreign-process.js'
+import os from 'node:os'
+import { adoptByPid, adoptByScript, ENDED_UNSEEN } from '../schedulers/foreign-process.js'
 import { isLocal } from '../schedulers/index.js'
 import { disk } from './disk/disk.js'
 import type { PythonTraces } from './disk/python-traces.js'
@@ -32,7 +33,8 @@ export type Outcome =
  * | command_line | it waited in the queue: launch it |
  * | return_code | it has ended: deliver |
  * | no streams of a script | it was never started: launch it |
- * | none of these | lost: nobody saw its end |
+ * | none of these, the machine was started since | lost: nobody saw its end |
+ * | none of these | deliver its outputs, failed: nobody saw how it ended |
  */
 export async function outcomeOf(
   context: ManagerContext,
@@ -70,7 +72,11 @@ async function localOutcome(job: Job, traces: PythonTraces): Promise<Outcome> {
     if (await adoptByScript(filesOf(job))) return { kind: 'watch' }
     // It may have ended since the files were looked at.
     if (!(await disk.exists(job.directory.returnCode))) {
-      const reason = 'A Python Pulsar started it and was stopped before it ended: nobody saw its end.'
+      const bootMs = Date.now() - os.uptime() * 1000
+      // As the Python server would have: the job has ended. Not complete, as nobody knows its exit code.
+      if ((traces.lastSignMs ?? bootMs) >= bootMs)
+        return ended(job, { status: 'failed', reason: ENDED_UNSEEN })
+      const reason = 'A Python Pulsar started it, and the machine went down before anybody saw its end.'
       return { kind: 'over', end: { status: 'lost', reason } }
     }
   }

@@ -5,11 +5,19 @@
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { errnoOf } from '../lib/errors.js'
+import { readOwnFileSoon } from '../lib/own-file.js'
 import { commandLine, hasEnvironment, identify, readProcesses, workingDirectoryOf } from './process-table.js'
 import type { Submission } from './scheduler.js'
-import { type ProcessIdentity, STARTED_FILE, startedLine } from './started-file.js'
+import { type ProcessIdentity, refusesSecondRun, STARTED_FILE, startedLine } from './started-file.js'
 
 type JobFiles = Pick<Submission, 'directory' | 'script'>
+
+/**
+ * Why a job fails that a Python server had started and whose end nobody saw: the exit code of a process is told only to the one that
+ * started it (pulsar/managers/unqueued.py:_monitor_execution), and the script leaves none when its command ends the shell.
+ */
+export const ENDED_UNSEEN =
+  'The process of the job ended without leaving a return code: its command ended the shell of the job by itself (exit), or it was killed. Which of them, only the Python Pulsar that had started it could have seen, and that was stopped by then.'
 
 const SHELLS: readonly string[] = ['sh', 'bash', 'dash', 'busybox']
 
@@ -22,6 +30,12 @@ export async function adoptByPid(job: JobFiles): Promise<boolean> {
   const process = await processOfPidFile(job)
   if (process) await note(job, process)
   return process !== undefined
+}
+
+/** Whether the script that has run is one of a Python server. */
+export async function isForeignScript(script: string): Promise<boolean> {
+  const text = await readOwnFileSoon(script).catch(() => undefined)
+  return text !== undefined && !refusesSecondRun(text)
 }
 
 /** The same by the command line, when J/pid is missing or cut off: a look at every process of the machine. */

@@ -7,6 +7,7 @@ import { messageOf } from '../lib/errors.js'
 import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
 import { untilAborted } from '../lib/until-aborted.js'
+import { ENDED_UNSEEN, isForeignScript } from './foreign-process.js'
 import type { StartedScript } from './job-runner.js'
 import { explainStuck } from './job-runner-failure.js'
 import { shareJobRunner } from './job-runner-shared.js'
@@ -107,8 +108,11 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
 
   /** The end of a script that was not reported to us. */
   async function settle(entry: RunningJob): Promise<void> {
-    const status = await awaitExitStatus(entry.job.directory, closing.signal)
-    await finish(entry, { state: 'ended', ...status })
+    const { directory, script } = entry.job
+    const status = await awaitExitStatus(directory, closing.signal)
+    // Counts only where there is no code.
+    const why = (await isForeignScript(script)) ? { unexplained: ENDED_UNSEEN } : {}
+    await finish(entry, { state: 'ended', ...status, ...why })
   }
 
   async function finish(entry: RunningJob, report: SchedulerReport): Promise<void> {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { RunningManager } from '../../src/jobs/manager.js'
@@ -172,7 +173,7 @@ describe('a job that we left in stage-in', () => {
 
   it.each([
     { end: 'complete', code: '0\n' },
-    { end: 'lost', code: undefined },
+    { end: 'failed', code: undefined },
   ])('is $end when the Python server has run it here, with return code $code', async ({ end, code }) => {
     moved('active')
     flag('preprocessed', true)
@@ -275,12 +276,28 @@ describe('a job of a Python server', () => {
 
     it.each([
       { end: 'complete', code: '3\n' },
-      { end: 'lost', code: undefined },
+      { end: 'failed', code: undefined },
     ])('is $end when it ended meanwhile, with return code $code', async ({ end, code }) => {
       writeFileSync(job('metadata/job_stdout'), '')
       flag('pid', String(process.pid))
       if (code !== undefined) writeFileSync(job('return_code'), code)
       expect(await status()).toBe(end)
+      expect(scheduler.submitted).toEqual([])
+    })
+
+    it('is failed for what is known, when its process ended and nobody saw how', async () => {
+      writeFileSync(job('metadata/job_stdout'), '')
+      const { stderr } = await serve(({ manager }) => manager.status('7'))
+      expect(stderr).toMatch(/its command ended the shell of the job by itself \(exit\), or it was killed/)
+      expect(scheduler.submitted).toEqual([])
+    })
+
+    it('is lost when the machine went down since its last sign of life', async () => {
+      writeFileSync(job('metadata/job_stdout'), '')
+      const before = new Date(Date.now() - (os.uptime() + 60) * 1000)
+      utimesSync(job('metadata/job_stdout'), before, before)
+      const document = await serve(({ manager }) => manager.status('7'))
+      expect(document).toMatchObject({ status: 'lost', stderr: expect.stringContaining('machine went down') })
       expect(scheduler.submitted).toEqual([])
     })
 

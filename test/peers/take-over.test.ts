@@ -1,8 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { contentOf } from '../helpers/job-files/content.js'
 import { type JobFilesServer, startJobFilesServer } from '../helpers/job-files-server.js'
 import { needs } from '../helpers/needs.js'
+import { createPulledJob, wrongOutputs } from '../helpers/pulled-job.js'
 import { createPulsarClient } from '../helpers/pulsar-client.js'
 import type { ServerProcess } from '../helpers/server-process.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
@@ -172,3 +175,39 @@ describe.each([
     await stop(third)
   })
 })
+
+it(
+  'a job whose command ends its own shell after the Python server is failed for what is known, with its outputs',
+  needs(found.missing),
+  async () => {
+    const first = await python()
+    const gate = path.join(directory, 'gate')
+    execFileSync('mkfifo', [gate])
+    const job = createPulledJob(
+      galaxy,
+      '7',
+      [{ action: 'remote_transfer', content: contentOf('input\n') }],
+      ['remote_transfer'],
+    )
+    const client = createPulsarClient(first.url)
+    await client.setup('7')
+    const command = `${job.commandLine}; read -r _ < '${gate}'; exit 3`
+    await client.submit('7', command, job.remoteStaging)
+    await waitFor(async () => (await client.status('7')).status === 'running', {
+      what: 'running job',
+      timeoutMs: 30_000,
+    })
+    await kill(first)
+    const second = await magnetar()
+    const there = createPulsarClient(second.url)
+    await waitFor(async () => (await there.status('7')).status === 'running', { what: 'job that is watched' })
+    writeFileSync(gate, 'go\n')
+    const status = await there.untilDone('7')
+    expect(status).toMatchObject({ status: 'failed', returncode: null })
+    expect(status.stderr).toMatch(
+      /its command ended the shell of the job by itself \(exit\), or it was killed/,
+    )
+    expect(wrongOutputs(galaxy, job)).toEqual([])
+    await stop(second)
+  },
+)

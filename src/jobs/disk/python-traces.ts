@@ -23,6 +23,8 @@ export interface PythonTraces {
   readonly isHandedOver: boolean
   /** The files for the streams of its script are there: made right before the script is started. */
   readonly mayHaveBegun: boolean
+  /** When its script last wrote to them, milliseconds since 1970. */
+  readonly lastSignMs: number | undefined
   readonly exists: boolean
   readonly tool: ToolInfo
   /** When launch_config was written, milliseconds since 1970. */
@@ -47,6 +49,7 @@ export function readPythonTraces(directory: string): PythonTraces {
     isCancelled: has('cancelled'),
     isHandedOver: has('preprocessed') || has('submitted'),
     mayHaveBegun: has('metadata/job_stdout'),
+    lastSignMs: fs.lstatSync(path.join(directory, 'metadata/job_stdout'), { throwIfNoEntry: false })?.mtimeMs,
     exists: has('.'),
     tool: toolOf(directory),
     submittedAtMs: fs.lstatSync(path.join(directory, 'launch_config'), { throwIfNoEntry: false })?.mtimeMs,
