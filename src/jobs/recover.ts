@@ -23,7 +23,7 @@ import { endCutOff, wentDown } from './went-down.js'
  * | alive | yes | – | finish from its return code |
  * | alive, may have begun before the machine went down | – | – | lost, or failed unless its results are known to be on the disk |
  * | alive | no | yes | adopt: go on watching it |
- * | alive | no | no | launch it: it was never handed over, or its script refuses a second run |
+ * | alive | no | no | launch it: it was never handed over, or its script refuses a second run (as does the monitor: launch-forgotten.ts) |
  * | alive, its inputs not all fetched | – | no | fetch the rest, then launch it |
  * | ended, its outputs not all delivered | – | – | deliver the rest |
  * | alive, directory gone | – | – | lost |

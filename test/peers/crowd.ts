@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import path from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { readProcesses, workingDirectoryOf } from '../../src/schedulers/process-table.js'
@@ -306,11 +315,16 @@ export function createCrowd({ directory, galaxy, heldManager, holdQueue }: Crowd
     return readProcesses().flatMap(({ pid }) => (workingDirectoryOf(pid)?.startsWith(jobs) ? [pid] : []))
   }
 
-  /** J/pid names the job's own process, not what the Python server has started to wait for it. */
+  /**
+   * J/pid names the job's own process, not what the Python server has started to wait for it; and not still, from before: that is named
+   * for a moment, and a cancel would end it alone.
+   */
   function isKnownProcess(id: string): boolean {
-    const started = path.join(directory, 'staging', id, 'started')
-    const pid = path.join(directory, 'staging', id, 'pid')
+    const [started = '', pid = '', wait = ''] = ['started', 'pid', '.magnetar-wait'].map((name) =>
+      path.join(directory, 'staging', id, name),
+    )
     if (!existsSync(started) || !existsSync(pid)) return true
+    if (existsSync(wait) && statSync(pid).mtimeMs <= statSync(wait).mtimeMs) return false
     return JSON.parse(readFileSync(pid, 'utf8') || '""') === readFileSync(started, 'utf8').split(':')[1]
   }
 

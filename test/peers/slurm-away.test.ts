@@ -1,5 +1,5 @@
-import { realpath } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { mkdir, readFile, realpath, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { runCommand } from '../../src/lib/exec.js'
 import { runSlurm } from '../chaos/kinds/slurm.js'
@@ -47,6 +47,34 @@ describe('a node whose Slurm is taken away', needs(findSlurm().missing), () => {
       await runCommand('touch', [`${directory}/go`], { timeoutMs: 10_000 })
       for (const id of ['comes', 'runs'])
         expect(await client.untilDone(id)).toMatchObject({ status: 'complete', returncode: 0 })
+    } finally {
+      await cluster.stop()
+    }
+  })
+
+  it('launches a job again, once, of which a controller that comes back without its state knows nothing', async () => {
+    const [directory, place] = [await tempDirectory(), await tempDirectory()]
+    const cluster = await startPrivateSlurm(place)
+    try {
+      const app = { managers: { _default_: { type: 'slurm', return_code_wait: 1 } } }
+      const server = await startMagnetar({ directory, app, env: cluster.env })
+      const client = createPulsarClient(server.url)
+      const setNode = (...words: string[]): Promise<string> =>
+        cluster.run('scontrol', 'update', `NodeName=${cluster.nodeName}`, ...words)
+      await setNode('State=DRAIN', 'Reason=held')
+      await client.setup('7')
+      await client.submit('7', `echo run >> '${directory}/runs'`)
+      const ids = (): Promise<string> => cluster.run('squeue', '-h', '-o', '%i')
+      await waitFor(async () => (await ids()) !== '', { what: 'job in the queue' })
+      await cluster.signal('slurmctld', 'TERM')
+      await rm(join(place, 'state'), { recursive: true })
+      await mkdir(join(place, 'state'))
+      await cluster.startController()
+      await setNode('State=RESUME').catch(() => {})
+      expect(await client.untilDone('7')).toMatchObject({ status: 'complete', returncode: 0 })
+      expect(await readFile(join(directory, 'runs'), 'utf8')).toBe('run\n')
+      expect(server.logs()).toContain('never began: it is launched again')
+      expect(await server.stop()).toBe(0)
     } finally {
       await cluster.stop()
     }
