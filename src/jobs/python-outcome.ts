@@ -26,6 +26,7 @@ export type Outcome =
  * | final_status complete or failed, in an index | deliver its outputs, end as it says |
  * | the same, in no index | over, as it says |
  * | cancelled | stop what still runs of it |
+ * | no launch_config that can be read | over: failed, saying so |
  * | nothing of a launch | fetch its inputs, launch it |
  * | external_id | watch it |
  * | on a cluster without external_id | launch it, unless the queue has its script |
@@ -43,19 +44,22 @@ export async function outcomeOf(
   traces: PythonTraces,
 ): Promise<Outcome> {
   const { finalStatus } = traces
+  const isBroken = traces.launchProblem !== undefined && !traces.isLaunchUnread
   if (traces.launchFailed) {
     const reason = traces.failure || 'A Python Pulsar could not launch it.'
     return { kind: 'over', end: { status: 'failed', reason } }
   }
   if (finalStatus === 'complete' || finalStatus === 'failed') {
     const isDelivered = !kinds.has('postprocessing') && !kinds.has('active')
-    return isDelivered ? { kind: 'over', end: { status: finalStatus } } : ended(job, { status: finalStatus })
+    if (isDelivered) return { kind: 'over', end: { status: finalStatus } }
+    return isBroken ? broken(job, traces) : ended(job, { status: finalStatus })
   }
   const onCluster = externalIdOf(context, job, traces)
   if (finalStatus === 'cancelled' || traces.isCancelled) {
     if (isLocal(context.config)) await adoptByPid(filesOf(job))
     return { kind: 'stop', ...onCluster }
   }
+  if (isBroken) return broken(job, traces)
   if (!traces.isHandedOver || (kinds.has('preprocessing') && !traces.isLaunched))
     return { kind: 'begin again' }
   if (onCluster) return { kind: 'watch', ...onCluster }
@@ -81,6 +85,24 @@ async function localOutcome(job: Job, traces: PythonTraces): Promise<Outcome> {
     }
   }
   return ended(job, { status: 'complete' })
+}
+
+/** What it is to run, and where its outputs go, is known to nobody. */
+function broken(
+  { directory }: Job,
+  { launchProblem, externalId, isHandedOver, hasReturnCode, finalStatus, exists }: PythonTraces,
+): Outcome {
+  const what = exists ? `its launch_config ${launchProblem}` : 'its job directory is gone'
+  const sentences = [
+    `A Python Pulsar had this job, and it cannot be continued: ${what}, so what it is to run and where its outputs go is not known.`,
+  ]
+  if (hasReturnCode || finalStatus !== undefined)
+    sentences.push(`It has run; what it left is in ${directory.path}.`)
+  else if (isHandedOver)
+    sentences.push(
+      `It may still run${externalId === undefined ? '' : ` as ${externalId}`}: nobody has stopped it.`,
+    )
+  return { kind: 'over', end: { status: 'failed', reason: sentences.join(' ') } }
 }
 
 function ended(job: Job, end: JobEnd): Outcome {

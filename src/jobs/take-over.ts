@@ -40,6 +40,8 @@ const AT_ONCE = 16
  * | ours, left with our scheduler, or while its outputs were delivered | as we recorded it |
  * | ours, cleaned there | forgotten |
  * | its own, in an index | as far as it came; from then on it is one of ours |
+ * | its own, in an index, without a launch_config that can be read | failed, and the same |
+ * | in an index, without a job directory that can be read | left alone, and named |
  * | its own, in no index | it is over: its final_status counts |
  */
 export async function takeOver(context: ManagerContext): Promise<void> {
@@ -73,7 +75,7 @@ export async function takeOver(context: ManagerContext): Promise<void> {
   if (parked) await store.write([{ type: 'del', key: parkedKey(config.name) }], { lazy: true })
   if (leftAlone + failed > 0)
     log.warn(
-      `${leftAlone + failed} jobs in the index of a Python Pulsar (${persistenceDirectory}) cannot be taken over: their directories or launch_config cannot be read; their index files stay`,
+      `${leftAlone + failed} jobs in the index of a Python Pulsar (${persistenceDirectory}), named above, cannot be taken over; their index files stay`,
     )
 }
 
@@ -125,8 +127,12 @@ async function readStrangers(
     }
     try {
       checkJobId(jobId)
-      const traces = await disk.readPythonTraces(directoryOf(context, jobId).path)
-      if (traces.isSubmitted) readable.push({ jobId, kinds, traces })
+      const directory = directoryOf(context, jobId).path
+      const traces = await disk.readPythonTraces(directory)
+      // It may be on a file system that is not mounted just now.
+      if (!traces.exists) throw new Error(`its directory ${directory} is not there, or may not be entered`)
+      if (traces.isLaunchUnread) throw new Error(`its launch_config ${traces.launchProblem}`)
+      readable.push({ jobId, kinds, traces })
     } catch (error) {
       context.log.warn({ job: jobId }, `cannot be taken over from a Python Pulsar: ${messageOf(error)}`)
     }

@@ -34,8 +34,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 
 const configTypes = 'src/config/types.ts'
 
-/** What setup and doctor may use of the adapters that they ask about the machine: src/schedulers/…probe….ts. */
-const probe = /^src\/(schedulers|dependencies)\/(.*\/)?[^/]*probe[^/]*\.ts$/
+/** What setup and doctor may use of the rooms that they ask about the machine: src/schedulers/…probe….ts. */
+const probe = /^src\/(schedulers|dependencies|jobs)\/(.*\/)?[^/]*probe[^/]*\.ts$/
 
 interface Import {
   readonly target: string

@@ -210,12 +210,42 @@ describe('a job of a Python server', () => {
     expect(existsSync(index('postprocessing'))).toBe(false)
   })
 
-  it('is left alone when it has no launch_config that can be read', async () => {
-    writeFileSync(job('launch_config'), '{"command')
+  it.each([
+    { what: 'is cut off', text: '{"command', why: 'is cut off or damaged' },
+    { what: 'is a list', text: '[]', why: 'is no JSON object' },
+    { what: 'has no command_line', text: '{}', why: 'has no command_line' },
+    { what: 'is missing', text: undefined, why: 'is missing' },
+  ])('is failed, with the reason, when its launch_config $what', async ({ text, why }) => {
+    if (text === undefined) rmSync(job('launch_config'))
+    else writeFileSync(job('launch_config'), text)
     writeFileSync(index('preprocessing'), '')
-    await serve(async ({ context }) => expect(context.jobs.size).toBe(0))
+    expect(await serve(({ manager }) => manager.status('7'))).toMatchObject({
+      status: 'failed',
+      stderr: expect.stringContaining(`it cannot be continued: its launch_config ${why}`),
+    })
+    expect(existsSync(index('preprocessing'))).toBe(false)
+    expect(scheduler.submitted).toEqual([])
+    await serve(({ manager }) => manager.clean('7'))
+    expect(existsSync(job())).toBe(false)
+  })
+
+  it('is cancelled, not failed, when it was, whatever its launch_config', async () => {
+    writeFileSync(job('launch_config'), '[]')
+    flag('cancelled', true)
+    writeFileSync(index('preprocessing'), '')
+    expect(await status()).toBe('cancelled')
+  })
+
+  it('is left alone and named when its directory is not there', async () => {
+    rmSync(job(), { recursive: true })
+    writeFileSync(index('preprocessing'), '')
+    const said: unknown[] = []
+    const log = { ...silentLogger, warn: (...words: unknown[]) => void said.push(words) }
+    const running = await startManager(root, scheduler, { store, log: { ...log, child: () => log } })
+    await running.load()
+    await running.close()
+    expect(JSON.stringify(said)).toMatch(/"job":"7".*is not there.*1 jobs in the index.*named above/)
     expect(existsSync(index('preprocessing'))).toBe(true)
-    expect(existsSync(job('.magnetar-job'))).toBe(false)
   })
 
   it('is failed, with the reason, when it could not be launched', async () => {

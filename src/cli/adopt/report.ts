@@ -2,7 +2,7 @@ import type { NodeConfig } from '../../config/types.js'
 import type { FoundPulsar, PreparedAdoption } from '../../setup/adopt/adoption.js'
 import type { AdoptionStage } from '../../setup/adopt/carry-out.js'
 import { describeService } from '../../setup/adopt/find-service.js'
-import { describeJobs } from '../../setup/adopt/jobs-under-way.js'
+import { describeBroken, describeJobs } from '../../setup/adopt/jobs-under-way.js'
 import { nameChange } from '../../setup/apply/apply-error.js'
 import type { Change, Plan } from '../../setup/types.js'
 import { localUrl } from '../../setup/verify/node-access.js'
@@ -40,7 +40,7 @@ function listens({ host, port, sslPem }: NodeConfig['server']): string {
 
 /** What would be done. `whole`: with every line of every file that is made. */
 export function showAdoptionPlan(prepared: PreparedAdoption, whole: boolean, output: Output): void {
-  const { program, forward, prefix, service, edit, demands, config, runsMagnetar } = prepared
+  const { program, forward, prefix, service, edit, demands, config, runsMagnetar, jobs } = prepared
   const { name } = service.definition
   const { install } = program
   output.event('plan', {
@@ -51,7 +51,10 @@ export function showAdoptionPlan(prepared: PreparedAdoption, whole: boolean, out
     prefix,
     changes: [...install.changes, ...forward].map(nameChange),
     ...demands,
+    jobs,
   })
+  if (!runsMagnetar)
+    for (const line of describeBroken(jobs)) output.say(line.replace(/^(?=\S)/, '! '), '    ')
   output.say('\nPlan:')
   if (install.changes.length > 0) {
     output.say(

@@ -4,13 +4,17 @@ import { replaceOwnFile } from '../../lib/own-file.js'
 import { MARKER } from '../directory.js'
 import { readIfThere } from './end.js'
 import { readLaunchConfig } from './launch-config.js'
+import { launchProblem, probeLaunchConfig } from './launch-probe.js'
 import type { ToolInfo } from './setup.js'
 
 /** What a Python server has left of a job (reference/job-lifecycle §2, §9). */
 export interface PythonTraces {
   /** undefined: no directory, or no launch_config that can be read. */
   readonly remoteStaging: unknown
-  readonly isSubmitted: boolean
+  /** What is wrong with launch_config, to follow "its launch_config"; undefined: nothing. */
+  readonly launchProblem: string | undefined
+  /** That there is one, and that it may not be read, at least now: nothing may be concluded. */
+  readonly isLaunchUnread: boolean
   /** Handed to its runner. */
   readonly isLaunched: boolean
   /** Waiting in the queue of its local runner, not begun. */
@@ -36,10 +40,11 @@ export interface PythonTraces {
 
 export function readPythonTraces(directory: string): PythonTraces {
   const has = (name: string): boolean => fs.existsSync(path.join(directory, name))
-  const launch = readLaunchConfig(directory)
+  const launch = probeLaunchConfig(directory)
   return {
-    remoteStaging: launch?.remote_staging,
-    isSubmitted: launch !== undefined,
+    remoteStaging: launch.config?.remote_staging,
+    launchProblem: launchProblem(launch),
+    isLaunchUnread: launch.isUnread ?? false,
     isLaunched: has('preprocessed'),
     // Not the link that leaveUnlaunchedJob has put there.
     isWaiting:

@@ -1,14 +1,27 @@
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { NodeConfig } from '../../config/types.js'
+import { probePythonJob } from '../../jobs/disk/launch-probe.js'
 
 /** Jobs of a Python Pulsar that have not ended, by the index files it keeps of them. */
 export interface JobsUnderWay {
   readonly fetchingInputs: number
   readonly queuedOrRunning: number
   readonly deliveringOutputs: number
-  /** Job directories of no such job: being set up, or finished and not collected. */
+  /** Job directories of no such job: being set up, or over and not collected. */
   readonly others: number
+  /** In the index, and not among those counted above: nobody can go on with them. */
+  readonly broken: readonly BrokenJob[]
+}
+
+export interface BrokenJob {
+  readonly id: string
+  /** A sentence: "its launch_config is empty" */
+  readonly why: string
+  /** Galaxy is told that it failed, and why, when Magnetar starts; the others are left alone. */
+  readonly fails: boolean
+  /** By which the Python Pulsar knows it. */
+  readonly indexFile: string
 }
 
 const KINDS = {
@@ -23,14 +36,20 @@ export async function countJobs(
 ): Promise<JobsUnderWay> {
   const { managers, persistenceDirectory } = config
   const known = new Set<string>()
+  const broken = new Map<string, BrokenJob>()
   const count = async (kind: string): Promise<number> => {
-    const names = await Promise.all(
-      managers.map(({ name }) =>
-        persistenceDirectory === null ? [] : list(join(persistenceDirectory, `${name}-${kind}-jobs`)),
-      ),
-    )
-    for (const name of names.flat()) known.add(name)
-    return names.flat().length
+    let continued = 0
+    for (const { name, stagingDirectory } of persistenceDirectory === null ? [] : managers) {
+      const index = join(persistenceDirectory ?? '', `${name}-${kind}-jobs`)
+      for (const id of await list(index)) {
+        const found = probePythonJob(stagingDirectory, id)
+        if (found.kind !== 'over') known.add(id)
+        if (found.kind === 'continues') continued++
+        if (found.kind === 'broken')
+          broken.set(`${name}/${id}`, { id, why: found.why, fails: found.fails, indexFile: join(index, id) })
+      }
+    }
+    return continued
   }
   const [fetchingInputs, queuedOrRunning, deliveringOutputs] = await Promise.all([
     count(KINDS.fetchingInputs),
@@ -40,7 +59,32 @@ export async function countJobs(
   const staging = new Set(managers.map(({ stagingDirectory }) => stagingDirectory))
   const directories = (await Promise.all([...staging].map(list))).flat()
   const others = directories.filter((name) => !name.startsWith('.') && !known.has(name)).length
-  return { fetchingInputs, queuedOrRunning, deliveringOutputs, others }
+  return { fetchingInputs, queuedOrRunning, deliveringOutputs, others, broken: [...broken.values()] }
+}
+
+const MOST_NAMED = 20
+
+/** What is to be said of jobs that nobody can go on with: a line each, and what to do. None: nothing. */
+export function describeBroken({ broken }: Pick<JobsUnderWay, 'broken'>): string[] {
+  const say = (jobs: readonly BrokenJob[], what: string, fix: string): string[] => {
+    if (jobs.length === 0) return []
+    const named = jobs.slice(0, MOST_NAMED).map(({ id, why }) => `  job ${JSON.stringify(id)}: ${why}`)
+    const more = jobs.length > MOST_NAMED ? [`  and ${jobs.length - MOST_NAMED} more`] : []
+    return [`${jobs.length} ${jobs.length === 1 ? 'job' : 'jobs'} ${what}`, ...named, ...more, `  ${fix}`]
+  }
+  const alone = broken.filter(({ fails }) => !fails)
+  return [
+    ...say(
+      broken.filter(({ fails }) => fails),
+      'cannot be continued, by the Python Pulsar neither: Galaxy is told "failed", and why, when Magnetar starts',
+      'To do: run them again in Galaxy; or, before going on, put launch_config back from a backup.',
+    ),
+    ...say(
+      alone,
+      'cannot be looked at, and will be left as they are',
+      `To do: see that the directory is there and belongs to the service's user; where it is gone for good, remove ${alone.length === 1 ? alone[0]?.indexFile : `their files in ${dirname(dirname(alone[0]?.indexFile ?? ''))}`}.`,
+    ),
+  ]
 }
 
 /** "3 (1 fetching inputs, 2 queued or running), and 4 that are being set up or wait to be collected" */

@@ -84,7 +84,8 @@ async function makeSite(app = '', magnetar?: string): Promise<Site> {
     'units/p.service': `[Service]\nExecStart=${root}/p/venv/bin/pulsar -c ${root}/p/config -m gunicorn\n`,
     'active/_default_-active-jobs/1': '',
     'active/_default_-preprocessing-jobs/2': '',
-    'jobs/1/launch': '',
+    'jobs/1/launch_config': '{"command_line": "true"}',
+    'jobs/2/launch_config': '[]',
     'jobs/3/launch': '',
   })
   const systemctl = join(root, 'programs', 'systemctl')
@@ -165,7 +166,12 @@ describe('a unit that changes hands', () => {
     const { request, prefix, units, dropIn } = site
     const signal = request.signal
     const prepared = await running(site)
-    expect(prepared.jobs).toEqual({ fetchingInputs: 1, queuedOrRunning: 1, deliveringOutputs: 0, others: 1 })
+    expect(prepared.jobs).toMatchObject({
+      queuedOrRunning: 1,
+      fetchingInputs: 0,
+      others: 1,
+      broken: [{ id: '2' }],
+    })
     expect(prepared.isDone).toBe(false)
     const unit = readFileSync(join(units, 'p.service'))
     const stages: string[] = []
