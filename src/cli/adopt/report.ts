@@ -76,17 +76,34 @@ export function showAdoptionPlan(prepared: PreparedAdoption, whole: boolean, out
 }
 
 /** The change of the service's file alone. */
-export function showReturnPlan(changes: readonly Change[], name: string, output: Output): void {
+export function showReturnPlan(found: FoundPulsar, changes: readonly Change[], output: Output): void {
+  const { name } = found.service.definition
+  const { configProblem: problem } = found
   output.event('plan', { service: name, changes: changes.map(nameChange) })
   output.say('\nPlan:')
   if (changes.length > 0) {
     output.say(`  give ${name} its command back:`)
     showDiff(planOf(changes), output)
   }
-  output.say(
-    `  stop Magnetar, start ${name}, and see that the Python Pulsar answers; if not, Magnetar runs again`,
-    '    ',
-  )
+  const [sees, again] = [seesOf(found), problem ? 'the command fails' : 'Magnetar runs again']
+  output.say(`  stop Magnetar, start ${name}, and see that ${sees}; if not, ${again}`, '    ')
+  if (problem)
+    output.warn(
+      `! Magnetar could not start with this configuration again, should the Python Pulsar not start with it either: ${problem.message}`,
+    )
+}
+
+/** What is seen of the Python Pulsar, at the end of --undo. */
+function seesOf({ access }: FoundPulsar): string {
+  if (access === undefined) return 'the Python Pulsar runs, which cannot be asked'
+  const where = localUrl(access.server)
+  return `the Python Pulsar answers at ${where}${access.token === 'unknown' ? '' : ' with its token'}`
+}
+
+/** The same, when it was seen. */
+export function sawOf({ access }: FoundPulsar): string {
+  if (access === undefined) return 'it runs; it was not asked'
+  return access.token === 'unknown' ? 'it answers' : DONE.verify
 }
 
 function planOf(changes: readonly Change[]): Plan {
@@ -108,7 +125,10 @@ const DONE: Readonly<Record<AdoptionStage, string>> = {
 }
 
 /** Tells each stage when the next begins, with the time it took. */
-export function createStageLines(output: Output): {
+export function createStageLines(
+  output: Output,
+  done: Partial<typeof DONE> = {},
+): {
   begin(stage: AdoptionStage): void
   end(succeeded: boolean): void
 } {
@@ -120,7 +140,9 @@ export function createStageLines(output: Output): {
     current = undefined
     const time = dim(`${((performance.now() - startedMs) / 1000).toFixed(1)} s`)
     output.say(
-      succeeded ? `${green(SIGNS.done)} ${DONE[stage]}  ${time}` : `${red(SIGNS.failed)} ${stage}  ${time}`,
+      succeeded
+        ? `${green(SIGNS.done)} ${{ ...DONE, ...done }[stage]}  ${time}`
+        : `${red(SIGNS.failed)} ${stage}  ${time}`,
     )
   }
   return {

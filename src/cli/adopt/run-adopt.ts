@@ -24,7 +24,7 @@ import { SIGNS } from '../palette.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 import { createOutput, type Output } from '../setup/output.js'
-import { createStageLines, jobsRow, showAdoptionPlan, showFound, showReturnPlan } from './report.js'
+import { createStageLines, jobsRow, sawOf, showAdoptionPlan, showFound, showReturnPlan } from './report.js'
 
 /** `magnetar adopt`: resolves with the exit code. */
 export async function runAdoptCommand(line: AdoptCommandLine): Promise<number> {
@@ -116,11 +116,11 @@ async function runUndo(line: AdoptCommandLine, request: AdoptionRequest, output:
     output.event('result', { result: 'nothing to do', prefix, service: name, status })
     return EXIT.ok
   }
-  showReturnPlan(await planReturn(found, record, signal), name, output)
+  showReturnPlan(found, await planReturn(found, record, signal), output)
   if (line.plan || line.diff) return EXIT.ok
   const refused = await ask(line, signal, output)
   if (refused !== undefined) return refused
-  await inStages(output, signal, (options) => giveBack(found, record, options))
+  await inStages(output, signal, (options) => giveBack(found, record, options), { verify: sawOf(found) })
   const others = (await readRecords(prefix)).filter(isLive).map((each) => each.service.name)
   const use =
     others.length === 0
@@ -142,8 +142,9 @@ async function inStages<T>(
   output: Output,
   signal: AbortSignal,
   work: (options: CarryOutOptions) => Promise<T>,
+  done: Parameters<typeof createStageLines>[1] = {},
 ): Promise<T> {
-  const stages = createStageLines(output)
+  const stages = createStageLines(output, done)
   try {
     const result = await work({ signal, onStage: stages.begin })
     stages.end(true)

@@ -11,7 +11,9 @@ import {
   demandsOfPort,
   demandsOfStart,
   demandsOfUser,
+  loadServerAddress,
   loadServiceConfig,
+  type PythonAccess,
   type RefuseStart,
 } from './demands.js'
 import { findPulsarService, type PulsarService } from './find-service.js'
@@ -60,6 +62,10 @@ export interface FoundPulsar {
   readonly record: AdoptionRecord | undefined
   /** undefined: it could not be read, which does not keep anybody from going back. */
   readonly config: NodeConfig | undefined
+  /** Why it could not. */
+  readonly configProblem: MagnetarError | undefined
+  /** How the Python Pulsar is asked; undefined: it listens nowhere, or nobody knows where. */
+  readonly access: PythonAccess | undefined
   readonly status: ServiceStatus
   /** Whether it is Magnetar that the service runs at this moment. */
   readonly runsMagnetar: boolean
@@ -97,18 +103,26 @@ export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar>
   const { kind, name } = service.definition
   const record = records.find((each) => each.service.kind === kind && each.service.name === name)
   const handle = handleService({ kind, name }, facts)
-  const config = await loadServiceConfig(service, signal).catch((error: unknown) => {
+  const loaded = await loadServiceConfig(service, signal).catch((error: unknown) => {
     signal.throwIfAborted()
-    if (error instanceof MagnetarError) return undefined
+    if (error instanceof MagnetarError) return error
     throw error
   })
+  const configProblem = loaded instanceof MagnetarError ? loaded : undefined
+  const config = loaded instanceof MagnetarError ? undefined : loaded
+  const server = !service.pulsar.serves
+    ? undefined
+    : (config?.server ?? (await loadServerAddress(service, signal)))
+  const token = config ? { value: config.privateToken } : 'unknown'
+  const access = server && ({ server, token } as const)
   const [status, pid, version] = await Promise.all([
     handle.control.status(signal),
     handle.pid(signal),
     versionOf(installation, service),
   ])
   const runsMagnetar = pid !== undefined && (await isOfPrefix(pid, prefix))
-  return { installation, version, service, handle, prefix, record, config, status, runsMagnetar, pid }
+  const about = { installation, version, service, handle, prefix, record }
+  return { ...about, config, configProblem, access, status, runsMagnetar, pid }
 }
 
 /** The one that was taken over is meant, unless there are more. */
@@ -133,7 +147,8 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
   const { facts, signal, source, runtime } = request
   const found = await findPulsar(request)
   const { service, prefix, record, status, runsMagnetar } = found
-  const config = found.config ?? (await loadServiceConfig(service, signal))
+  const { config } = found
+  if (config === undefined) throw found.configProblem
   const install: InstallContext = {
     paths: nodePaths(prefix, undefined),
     owner: facts.account.isRoot ? { user: 'root', group: 'root' } : undefined,

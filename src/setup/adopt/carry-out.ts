@@ -131,7 +131,7 @@ function fixOf(why: unknown): string {
 }
 
 function switchOf(
-  { service, handle, prefix, config }: FoundPulsar,
+  { service, handle, prefix, config, configProblem, access }: FoundPulsar,
   { onStage }: CarryOutOptions,
 ): Omit<Parameters<typeof switchService>[0], 'to' | 'change'> {
   const { definition, pulsar } = service
@@ -140,9 +140,10 @@ function switchOf(
     name: definition.name,
     prefix,
     config,
+    configProblem,
+    access,
     configDirectory: pulsar.configDirectory,
     user: definition.user,
-    pythonServes: pulsar.serves,
     onStage,
   }
 }

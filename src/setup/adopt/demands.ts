@@ -1,10 +1,14 @@
 /** What has to be so before a Python Pulsar's service is given another command. Everything is only looked at. */
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createNodeClient, NodeUnreachable } from '../../check/node-client.js'
 import { FEATURES } from '../../config/features.js'
+import { parseIni } from '../../config/ini.js'
 import { loadConfig } from '../../config/load.js'
-import type { NodeConfig } from '../../config/types.js'
+import { createProblems } from '../../config/problems.js'
+import { readConfigFile } from '../../config/read-file.js'
+import { readServer } from '../../config/server.js'
+import type { NodeConfig, ServerConfig } from '../../config/types.js'
 import { lookUpUser, type User } from '../../lib/accounts.js'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 import { runCommand } from '../../lib/exec.js'
@@ -34,6 +38,27 @@ export function loadServiceConfig(
 ): Promise<NodeConfig> {
   const { directory: cwd, env } = definition
   return loadConfig({ ...pulsar.load, env, cwd, signal })
+}
+
+/** Where the server listens, when app.yml cannot be read: server.ini alone says that. undefined: nor can that. */
+export async function loadServerAddress(
+  { definition, pulsar }: PulsarService,
+  signal: AbortSignal,
+): Promise<ServerConfig | undefined> {
+  const options = { ...pulsar.load, env: definition.env, cwd: definition.directory, signal }
+  const path = resolve(options.configDirectory, options.iniPath ?? 'server.ini')
+  try {
+    const text = await readConfigFile({ path }, signal)
+    if (text === undefined) return undefined
+    const problems = createProblems()
+    const server = await readServer(parseIni(text, path, problems), options, problems)
+    problems.throwIfAny()
+    return server
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof MagnetarError) return undefined
+    throw error
+  }
 }
 
 /** What the configuration asks for and is not served. Pure. */
@@ -132,19 +157,30 @@ export async function demandsOfPort(
 ): Promise<Demands> {
   if (!runs || !pulsar.serves) return { obstacles: [], losses: [], notes: [] }
   const url = localUrl(config.server)
-  const problem = await askPython(config, signal)
+  const access = { server: config.server, token: { value: config.privateToken } }
+  const problem = await askPython(access, signal)
   if (problem === undefined) return { obstacles: [], losses: [], notes: [] }
   return only(
     `the Pulsar that runs now does not answer at ${url}, where this configuration says it listens: ${problem}. Was it changed since its start, or does the server get its address from somewhere else?`,
   )
 }
 
+/** What a Python Pulsar is asked with. */
+export interface PythonAccess {
+  readonly server: ServerConfig
+  /** `unknown`: app.yml cannot be read, and that the server insists on a token is answer enough. */
+  readonly token: { readonly value: string | undefined } | 'unknown'
+}
+
 /** Asks a Python Pulsar once; undefined: it answers as one. */
-export async function askPython(config: NodeConfig, signal: AbortSignal): Promise<string | undefined> {
-  const url = localUrl(config.server)
+export async function askPython(
+  { server, token }: PythonAccess,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const url = localUrl(server)
   const client = createNodeClient({
     url,
-    token: config.privateToken,
+    token: token === 'unknown' ? undefined : token.value,
     // Its own certificate, whatever it is: nothing but the token is told, and that to this machine.
     certificate: undefined,
     tokenIn: 'query',
@@ -152,7 +188,7 @@ export async function askPython(config: NodeConfig, signal: AbortSignal): Promis
   })
   try {
     const { status } = await client.call('GET', 'healthz', { signal })
-    if (status === 200) return undefined
+    if (status === 200 || (status === 401 && token === 'unknown')) return undefined
     return status === 401 ? 'it refuses the private_token of app.yml' : `it answers ${status}`
   } catch (error) {
     if (!(error instanceof NodeUnreachable)) throw error

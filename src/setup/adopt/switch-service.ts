@@ -7,7 +7,7 @@ import { MagnetarError } from '../../lib/errors.js'
 import { serviceFailed } from '../services/service-failed.js'
 import { localUrl, readCertificate } from '../verify/node-access.js'
 import { askHealth } from '../verify/wait-healthy.js'
-import { askPython } from './demands.js'
+import { askPython, type PythonAccess } from './demands.js'
 import { endPythonServers, findPythonServers } from './python-servers.js'
 import { isOfPrefix, type ServiceHandle } from './service-handle.js'
 
@@ -21,11 +21,13 @@ export interface Switch {
   readonly prefix: string
   /** undefined: it cannot be read, so nothing can be asked. */
   readonly config: NodeConfig | undefined
+  /** Why it cannot. */
+  readonly configProblem: MagnetarError | undefined
   readonly configDirectory: string
   /** Of the service; undefined: whoever runs its manager. */
   readonly user: string | undefined
-  /** Whether the Python Pulsar listens: one that does not cannot be asked. */
-  readonly pythonServes: boolean
+  /** How the Python Pulsar is asked; undefined: it cannot be. */
+  readonly access: PythonAccess | undefined
   /** Brings the file of the service to what it is to be; nothing when it is. */
   change(): Promise<void>
   readonly onStage: (stage: SwitchStage) => void
@@ -35,14 +37,14 @@ export interface Switch {
 export interface SwitchLimits {
   readonly startMs: number
   readonly endMs: number
+  /** A service that cannot be asked is believed to run when the same process has run so long: Python needs a while to fail. */
+  readonly settleMs: number
 }
 
-const LIMITS: SwitchLimits = { startMs: 60_000, endMs: 35_000 }
+const LIMITS: SwitchLimits = { startMs: 60_000, endMs: 35_000, settleMs: 15_000 }
 const PAUSE_MS = 200
 /** After this a launcher that does not hand the signal on is helped. */
 const HELP_AFTER_MS = 1000
-/** A service that asks nothing is believed to run when it has run so long. */
-const SETTLED_MS = 3000
 
 /**
  * Stops what runs, changes the command, starts, and waits until the right server answers.
@@ -95,11 +97,11 @@ async function stop(
 }
 
 async function waitForMagnetar(change: Switch, limits: SwitchLimits, signal: AbortSignal): Promise<void> {
-  const { config, service, prefix } = change
+  const { config, configProblem, service, prefix } = change
   if (config === undefined)
     throw new MagnetarError(
       'SERVICE_FAILED',
-      'the configuration cannot be read, so nobody knows where the server listens',
+      `Magnetar cannot start with this configuration: ${configProblem?.message ?? 'it cannot be read'}`,
     )
   const url = localUrl(config.server)
   const { sslPem } = config.server
@@ -116,12 +118,15 @@ async function waitForMagnetar(change: Switch, limits: SwitchLimits, signal: Abo
 }
 
 async function waitForPython(change: Switch, limits: SwitchLimits, signal: AbortSignal): Promise<void> {
-  const startedMs = performance.now()
+  let sinceMs = performance.now()
+  let last: number | undefined
   await wait(change, limits, signal, async () => {
     const pid = await change.service.pid(signal)
     if (pid !== undefined && (await isOfPrefix(pid, change.prefix))) return 'the service still runs Magnetar'
-    if (change.pythonServes && change.config) return askPython(change.config, signal)
-    return performance.now() - startedMs > SETTLED_MS ? undefined : 'it has only just started'
+    if (change.access) return askPython(change.access, signal)
+    if (pid === undefined || pid !== last) sinceMs = performance.now()
+    last = pid
+    return performance.now() - sinceMs > limits.settleMs ? undefined : 'it has only just started'
   })
 }
 

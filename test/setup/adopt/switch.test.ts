@@ -217,7 +217,7 @@ describe('a unit that changes hands', () => {
     const site = await makeSite('', magnetar)
     const prepared = await running(site)
     const { signal } = site.request
-    const limits = { startMs: 1500, endMs: 1500 }
+    const limits = { startMs: 1500, endMs: 1500, settleMs: 500 }
     const tried = adopt(prepared, { signal, onStage: () => {}, limits })
     await expect(tried).rejects.toMatchObject({ code: 'ADOPT_FAILED', message: expect.stringMatching(why) })
     await expect(tried).rejects.toMatchObject({ fix: expect.stringContaining('the same command again') })
@@ -247,11 +247,37 @@ describe('a unit that changes hands', () => {
     writeFileSync(dropIn, edited)
     writeFileSync(join(request.directory, 'server.mjs'), 'process.exit(1)\n')
     const found = await findPulsar(request)
-    const limits = { startMs: 1500, endMs: 1500 }
+    const limits = { startMs: 1500, endMs: 1500, settleMs: 500 }
     const tried = found.record && giveBack(found, found.record, { signal, onStage: () => {}, limits })
     await expect(tried).rejects.toThrow(/p runs Magnetar again/)
     expect(readFileSync(dropIn, 'utf8')).toBe(edited)
     expect(await findPulsar(request)).toMatchObject({ runsMagnetar: true, record: { state: 'adopted' } })
+  }, 60_000)
+
+  it('is given back without a configuration that can be read, and only when the Python Pulsar answers', async () => {
+    const site = await makeSite()
+    const { request } = site
+    const { signal } = request
+    await adopt(await running(site), { signal, onStage: () => {} })
+    const server = join(request.directory, 'server.mjs')
+    const works = readFileSync(server)
+    // It is started and stays, like the Python launcher over a server that does not come up.
+    writeFileSync(server, 'setInterval(() => {}, 1000)\n')
+    writeFileSync(join(request.directory, 'config', 'app.yml'), 'manager: [\n')
+    const limits = { startMs: 1500, endMs: 1500, settleMs: 500 }
+    const back = async (): Promise<void> => {
+      const found = await findPulsar(request)
+      expect(found.configProblem?.code).toBe('CONFIG_INVALID')
+      if (found.record) await giveBack(found, found.record, { signal, onStage: () => {}, limits })
+    }
+    const tried = back()
+    await expect(tried).rejects.toMatchObject({ code: 'ADOPT_FAILED' })
+    await expect(tried).rejects.toThrow(
+      /no answer from .*Magnetar cannot start with this configuration: .*app\.yml/s,
+    )
+    writeFileSync(server, works)
+    await back()
+    expect(await findPulsar(request)).toMatchObject({ runsMagnetar: false, record: { state: 'returned' } })
   }, 60_000)
 
   it('is gone on with, or given back, after a run that was killed between stop and start', async () => {
