@@ -9,6 +9,7 @@ import { messageOf } from '../../lib/errors.js'
 import { identify } from '../process-table.js'
 import { type Binding, loadBinding } from './binding.js'
 import { ERRNO } from './codes.js'
+import { whyNotLoaded } from './why-not-loaded.js'
 import {
   EXTERNAL_ID_FILE,
   type JobTemplate,
@@ -41,7 +42,7 @@ function load(path: string): Binding | undefined {
   try {
     return loadBinding(path)
   } catch (error) {
-    tell({ kind: 'unusable', reason: messageOf(error) })
+    tell({ kind: 'unusable', reason: whyNotLoaded(path, messageOf(error)) })
     process.disconnect()
     return undefined
   }

@@ -18,6 +18,9 @@ export function libraryPaths(
 export function whyUnusable(problems: readonly (readonly [path: string, reason: string])[]): string {
   if (problems.some(([path]) => !STANDARD_NAMES.includes(path)))
     return `the DRMAA library cannot be used: ${problems.map((one) => one.join(': ')).join('; ')}`
+  // One that is there and cannot be used: the reason has its path.
+  const found = problems.find(([, reason]) => reason.startsWith('/'))
+  if (found) return `no DRMAA library is named, and the one that the system has cannot be used: ${found[1]}`
   return `no DRMAA library is named, and there is no ${STANDARD_NAMES[0]} that can be used where the system looks for libraries`
 }
 
