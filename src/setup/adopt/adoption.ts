@@ -16,17 +16,14 @@ import {
   type PythonAccess,
   type RefuseStart,
 } from './demands.js'
-import { findPulsarService, type PulsarService } from './find-service.js'
+import { findPulsarService, type PulsarService, readService } from './find-service.js'
 import { countJobs, type JobsUnderWay } from './jobs-under-way.js'
+import { locateInstallation } from './locate-installation.js'
 import { type ProgramPlan, planProgram } from './plan-program.js'
-import {
-  adoptedPrefix,
-  findPythonInstallation,
-  type PythonInstallation,
-  pulsarVersion,
-} from './python-installation.js'
+import { adoptedPrefix, type PythonInstallation, pulsarVersion } from './python-installation.js'
 import { type AdoptionRecord, isLive, readRecords } from './record.js'
 import { demandReplaceable } from './replaceable.js'
+import type { ServiceDefinition } from './service-definition.js'
 import { type Edit, planEdit, planForward } from './service-edit.js'
 import { handleService, isOfPrefix, type ServiceHandle } from './service-handle.js'
 import { readSupervisorPrograms } from './supervisor-definitions.js'
@@ -91,14 +88,15 @@ export interface PreparedAdoption extends FoundPulsar {
  */
 export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar> {
   const { facts, signal } = request
-  const installation = await findPythonInstallation(request.directory)
+  const pulsars = (await readDefinitions(request)).flatMap(
+    (definition) => readService(definition)?.pulsar ?? [],
+  )
+  const installation = await locateInstallation(request.directory, pulsars)
   const prefix = request.prefix ?? adoptedPrefix(installation)
   await request.lock?.(prefix)
   const records = await readRecords(prefix)
-  const definitions = [
-    ...(facts.supervisor ? await readSupervisorPrograms(facts.supervisor, signal) : []),
-    ...(facts.systemd ? await readSystemdServices(signal, request.unitDirectories) : []),
-  ]
+  // Once more: a run that held the lock may have changed them.
+  const definitions = await readDefinitions(request)
   const service = await findPulsarService(installation, definitions, request.service ?? liveName(records))
   const { kind, name } = service.definition
   const record = records.find((each) => each.service.kind === kind && each.service.name === name)
@@ -123,6 +121,17 @@ export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar>
   const runsMagnetar = pid !== undefined && (await isOfPrefix(pid, prefix))
   const about = { installation, version, service, handle, prefix, record }
   return { ...about, config, configProblem, access, status, runsMagnetar, pid }
+}
+
+async function readDefinitions({
+  facts,
+  signal,
+  unitDirectories,
+}: AdoptionRequest): Promise<ServiceDefinition[]> {
+  return [
+    ...(facts.supervisor ? await readSupervisorPrograms(facts.supervisor, signal) : []),
+    ...(facts.systemd ? await readSystemdServices(signal, unitDirectories) : []),
+  ]
 }
 
 /** The one that was taken over is meant, unless there are more. */

@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path'
 import { MagnetarError } from '../../lib/errors.js'
+import { adviseOthers } from './locate-installation.js'
 import { type PulsarCommand, readPulsarCommand } from './pulsar-command.js'
 import { isBelow, type PythonInstallation } from './python-installation.js'
 import { findPythonServers } from './python-servers.js'
@@ -42,7 +43,8 @@ export async function findPulsarService(
   throw await noService(installation, definitions)
 }
 
-function readService(definition: ServiceDefinition): PulsarService | undefined {
+/** undefined: it starts no Pulsar that can be seen. */
+export function readService(definition: ServiceDefinition): PulsarService | undefined {
   const { expanded, directory, env } = definition
   const pulsar = expanded === undefined ? undefined : readPulsarCommand(expanded, { directory, env })
   return pulsar && { definition, pulsar }
@@ -65,7 +67,7 @@ async function noService(
   if (configDirectories.length === 0 && virtualenv === undefined)
     return notFound(
       `${directory} holds no Python Pulsar: neither app.yml or server.ini (in it, in etc, config or conf) nor a virtualenv with pulsar-app`,
-      'Name the directory of the installation, or the one with app.yml.',
+      adviseOthers(definitions.flatMap((definition) => readService(definition)?.pulsar ?? [])),
     )
   // A script of the site's own, for one.
   const strange = definitions.find(({ command }) => command.includes(directory))

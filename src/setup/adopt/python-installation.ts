@@ -43,6 +43,11 @@ export async function findPythonInstallation(given: string): Promise<PythonInsta
   }
 }
 
+/** Whether it shows by itself that it is one: a virtualenv beside it may be that of another directory. */
+export function isWhole({ directory, configDirectories, virtualenv }: PythonInstallation): boolean {
+  return configDirectories.length > 0 || (virtualenv !== undefined && isBelow(virtualenv, directory))
+}
+
 /** Of the pulsar-app in a virtualenv; "" of one that does not tell; undefined: there is none. */
 export async function pulsarVersion(virtualenv: string): Promise<string | undefined> {
   for (const python of await readdir(join(virtualenv, 'lib')).catch(() => [])) {
