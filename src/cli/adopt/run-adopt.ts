@@ -5,11 +5,13 @@ import { refuseUnsafeStart } from '../../node/exposure.js'
 import {
   type AdoptionRequest,
   findPulsar,
+  portOf,
   prepareAdoption,
   refuseDemands,
 } from '../../setup/adopt/adoption.js'
 import { adopt, type CarryOutOptions, giveBack } from '../../setup/adopt/carry-out.js'
 import { isLive, readRecords } from '../../setup/adopt/record.js'
+import { demandsOfPort } from '../../setup/adopt/server-port.js'
 import { planReturn } from '../../setup/adopt/service-edit.js'
 import { gatherFacts } from '../../setup/facts.js'
 import { lockNode } from '../../setup/lock.js'
@@ -117,6 +119,8 @@ async function runUndo(line: AdoptCommandLine, request: AdoptionRequest, output:
     return EXIT.ok
   }
   showReturnPlan(found, await planReturn(found, record, signal), output)
+  // A stranger on the port would keep either server from starting.
+  refuseDemands(await demandsOfPort(portOf(found), signal), true)
   if (line.plan || line.diff) return EXIT.ok
   const refused = await ask(line, signal, output)
   if (refused !== undefined) return refused

@@ -8,12 +8,9 @@ import type { Change, Facts, SetupContext } from '../types.js'
 import {
   type Demands,
   demandsOfConfig,
-  demandsOfPort,
   demandsOfStart,
   demandsOfUser,
-  loadServerAddress,
   loadServiceConfig,
-  type PythonAccess,
   type RefuseStart,
 } from './demands.js'
 import { findPulsarService, type PulsarService, readService } from './find-service.js'
@@ -23,6 +20,7 @@ import { type ProgramPlan, planProgram } from './plan-program.js'
 import { adoptedPrefix, type PythonInstallation, pulsarVersion } from './python-installation.js'
 import { type AdoptionRecord, isLive, readRecords } from './record.js'
 import { demandReplaceable } from './replaceable.js'
+import { demandsOfPort, loadServerAddress, type PortQuestion, type PythonAccess } from './server-port.js'
 import type { ServiceDefinition } from './service-definition.js'
 import { type Edit, planEdit, planForward } from './service-edit.js'
 import { handleService, isOfPrefix, type ServiceHandle } from './service-handle.js'
@@ -155,7 +153,7 @@ async function versionOf(
 export async function prepareAdoption(request: AdoptionRequest): Promise<PreparedAdoption> {
   const { facts, signal, source, runtime } = request
   const found = await findPulsar(request)
-  const { service, prefix, record, status, runsMagnetar } = found
+  const { service, prefix, record, runsMagnetar } = found
   const { config } = found
   if (config === undefined) throw found.configProblem
   const install: InstallContext = {
@@ -173,7 +171,7 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
     countJobs(config),
     demandsOfUser(service, config, prefix, signal),
     demandsOfStart(service, config, found.pid, request.refuseStart, signal),
-    demandsOfPort(service, config, status === 'running' && !runsMagnetar, signal),
+    demandsOfPort(portOf(found), signal),
     demandReplaceable(edit.edit.path),
   ])
   const { definition, pulsar } = service
@@ -189,6 +187,12 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
     forward.length === 0 &&
     program.install.changes.length === 0
   return { ...found, config, jobs, edit, forward, program, demands, isDone }
+}
+
+/** What is asked about the port, before the service is stopped. */
+export function portOf({ service, access, status, runsMagnetar, pid }: FoundPulsar): PortQuestion {
+  const runs = runsMagnetar ? 'magnetar' : status === 'running' ? 'python' : undefined
+  return { service, access, runs, pid }
 }
 
 /** @throws MagnetarError ADOPT_REFUSED with all that speaks against it; with `force` only what cannot work at all */

@@ -1,19 +1,13 @@
 /** What has to be so before a Python Pulsar's service is given another command. Everything is only looked at. */
 import { readFile, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { createNodeClient, NodeUnreachable } from '../../check/node-client.js'
+import { join } from 'node:path'
 import { FEATURES } from '../../config/features.js'
-import { parseIni } from '../../config/ini.js'
 import { loadConfig } from '../../config/load.js'
-import { createProblems } from '../../config/problems.js'
-import { readConfigFile } from '../../config/read-file.js'
-import { readServer } from '../../config/server.js'
-import type { NodeConfig, ServerConfig } from '../../config/types.js'
+import type { NodeConfig } from '../../config/types.js'
 import { lookUpUser, type User } from '../../lib/accounts.js'
-import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { MagnetarError } from '../../lib/errors.js'
 import { runCommand } from '../../lib/exec.js'
 import type { Facts } from '../types.js'
-import { localUrl } from '../verify/node-access.js'
 import type { PulsarService } from './find-service.js'
 import { nearest } from './replaceable.js'
 
@@ -29,7 +23,6 @@ export interface Demands {
 /** What a site may rely on, so that its absence is no detail: jobs would not come, or not run, or come from others. */
 const GRAVE = ['message_queue', 'condor', 'cli', 'coexecution', 'toolbox', 'user_auth']
 const TEST_TIMEOUT_MS = 20_000
-const ASK_TIMEOUT_MS = 10_000
 
 /** The configuration as the service starts with it. @throws MagnetarError CONFIG_INVALID, CONFIG_UNREADABLE, with all that is wrong */
 export function loadServiceConfig(
@@ -38,27 +31,6 @@ export function loadServiceConfig(
 ): Promise<NodeConfig> {
   const { directory: cwd, env } = definition
   return loadConfig({ ...pulsar.load, env, cwd, signal })
-}
-
-/** Where the server listens, when app.yml cannot be read: server.ini alone says that. undefined: nor can that. */
-export async function loadServerAddress(
-  { definition, pulsar }: PulsarService,
-  signal: AbortSignal,
-): Promise<ServerConfig | undefined> {
-  const options = { ...pulsar.load, env: definition.env, cwd: definition.directory, signal }
-  const path = resolve(options.configDirectory, options.iniPath ?? 'server.ini')
-  try {
-    const text = await readConfigFile({ path }, signal)
-    if (text === undefined) return undefined
-    const problems = createProblems()
-    const server = await readServer(parseIni(text, path, problems), options, problems)
-    problems.throwIfAny()
-    return server
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof MagnetarError) return undefined
-    throw error
-  }
 }
 
 /** What the configuration asks for and is not served. Pure. */
@@ -148,55 +120,6 @@ async function managerUser(pid: number | undefined): Promise<number | undefined>
   return uid ?? process.getuid?.()
 }
 
-/** Whether the server that runs now answers where the configuration says, with its token. */
-export async function demandsOfPort(
-  { pulsar }: PulsarService,
-  config: NodeConfig,
-  runs: boolean,
-  signal: AbortSignal,
-): Promise<Demands> {
-  if (!runs || !pulsar.serves) return { obstacles: [], losses: [], notes: [] }
-  const url = localUrl(config.server)
-  const access = { server: config.server, token: { value: config.privateToken } }
-  const problem = await askPython(access, signal)
-  if (problem === undefined) return { obstacles: [], losses: [], notes: [] }
-  return only(
-    `the Pulsar that runs now does not answer at ${url}, where this configuration says it listens: ${problem}. Was it changed since its start, or does the server get its address from somewhere else?`,
-  )
-}
-
-/** What a Python Pulsar is asked with. */
-export interface PythonAccess {
-  readonly server: ServerConfig
-  /** `unknown`: app.yml cannot be read, and that the server insists on a token is answer enough. */
-  readonly token: { readonly value: string | undefined } | 'unknown'
-}
-
-/** Asks a Python Pulsar once; undefined: it answers as one. */
-export async function askPython(
-  { server, token }: PythonAccess,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const url = localUrl(server)
-  const client = createNodeClient({
-    url,
-    token: token === 'unknown' ? undefined : token.value,
-    // Its own certificate, whatever it is: nothing but the token is told, and that to this machine.
-    certificate: undefined,
-    tokenIn: 'query',
-    timeoutMs: ASK_TIMEOUT_MS,
-  })
-  try {
-    const { status } = await client.call('GET', 'healthz', { signal })
-    if (status === 200 || (status === 401 && token === 'unknown')) return undefined
-    return status === 401 ? 'it refuses the private_token of app.yml' : `it answers ${status}`
-  } catch (error) {
-    if (!(error instanceof NodeUnreachable)) throw error
-    // Something speaks TLS there that is not trusted, as a certificate of one's own is.
-    return /CERT|VERIFY|SIGNATURE/.test(error.errno ?? '') ? undefined : messageOf(error)
-  }
-}
-
 /** With all groups that the service manager gives it. */
 async function mayUse(
   user: User | undefined,
@@ -213,6 +136,6 @@ async function mayUse(
   return (await runCommand(program, args, { timeoutMs: TEST_TIMEOUT_MS, signal, cwd: '/' })).code === 0
 }
 
-function only(obstacle: string): Demands {
+export function only(obstacle: string): Demands {
   return { obstacles: [obstacle], losses: [], notes: [] }
 }

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -327,6 +328,30 @@ describe('what is found beforehand', () => {
     const { demands } = await prepareAdoption(site.request)
     expect(demands.obstacles).toEqual([expect.stringContaining('does not answer at')])
     expect(() => refuseDemands(demands, true)).toThrow(/does not answer at/)
+  })
+
+  it('is refused when a stranger holds the port of a service that is stopped, and names it', async () => {
+    const site = await makeSite()
+    execFileSync(site.systemctl, ['stop', 'p.service'])
+    const stranger = spawn(process.execPath, [
+      ...[
+        '-e',
+        'require("net").createServer().listen(+process.argv[1], "127.0.0.1", () => console.log("listens"))',
+      ],
+      new URL(site.url).port,
+    ])
+    try {
+      await once(stranger.stdout, 'data')
+      const { demands } = await prepareAdoption(site.request)
+      expect(demands.obstacles).toEqual([
+        expect.stringContaining(`held by process ${stranger.pid} (${process.execPath})`),
+      ])
+      expect(() => refuseDemands(demands, true)).toThrow(/held by process/)
+    } finally {
+      stranger.kill('SIGKILL')
+    }
+    await once(stranger, 'close')
+    expect((await prepareAdoption(site.request)).demands.obstacles).toEqual([])
   })
 
   it('is refused when Magnetar would not start: as root, or open to others without a token', async () => {
