@@ -12,13 +12,13 @@ import { showDiff } from '../setup/show-plan.js'
 
 /** What is there, before anything is said of changes. */
 export function showFound(found: FoundPulsar, jobs: string | undefined, output: Output): void {
-  const { installation, version, service, config, status, runsMagnetar } = found
+  const { installation, version, service, config, status, state, runsMagnetar, pid } = found
   const { definition, pulsar } = service
   const runs = runsMagnetar
     ? 'runs Magnetar'
-    : status === 'running'
+    : status === 'running' && pid !== undefined
       ? 'runs the Python Pulsar'
-      : `does not run (${status})`
+      : state
   const managers = config?.managers.map(({ name, type }) => `${name} (${type})`).join(', ')
   output.say(`Python Pulsar${version ? ` ${version}` : ''} in ${installation.directory}`)
   const rows = [

@@ -24,6 +24,7 @@ import { demandsOfPort, loadServerAddress, type PortQuestion, type PythonAccess 
 import type { ServiceDefinition } from './service-definition.js'
 import { type Edit, planEdit, planForward } from './service-edit.js'
 import { handleService, isOfPrefix, type ServiceHandle } from './service-handle.js'
+import { stateInWords } from './state-in-words.js'
 import { readSupervisorPrograms } from './supervisor-definitions.js'
 import { readSystemdServices } from './systemd-definitions.js'
 
@@ -62,6 +63,8 @@ export interface FoundPulsar {
   /** How the Python Pulsar is asked; undefined: it listens nowhere, or nobody knows where. */
   readonly access: PythonAccess | undefined
   readonly status: ServiceStatus
+  /** For people, where it does not run as it should: "is stopped (…)". */
+  readonly state: string
   /** Whether it is Magnetar that the service runs at this moment. */
   readonly runsMagnetar: boolean
   /** Of what it runs. */
@@ -111,14 +114,16 @@ export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar>
     : (config?.server ?? (await loadServerAddress(service, signal)))
   const token = config ? { value: config.privateToken } : 'unknown'
   const access = server && ({ server, token } as const)
-  const [status, pid, version] = await Promise.all([
+  const [status, explained, pid, version] = await Promise.all([
     handle.control.status(signal),
+    handle.control.explain(signal),
     handle.pid(signal),
     versionOf(installation, service),
   ])
   const runsMagnetar = pid !== undefined && (await isOfPrefix(pid, prefix))
   const about = { installation, version, service, handle, prefix, record }
-  return { ...about, config, configProblem, access, status, runsMagnetar, pid }
+  const state = stateInWords(kind, explained)
+  return { ...about, config, configProblem, access, status, state, runsMagnetar, pid }
 }
 
 async function readDefinitions({
