@@ -73,9 +73,10 @@ export async function takeOver(context: ManagerContext): Promise<void> {
     if (isKnown) await forgetIndex(persistenceDirectory, config.name, jobId, kinds)
   }
   if (parked) await store.write([{ type: 'del', key: parkedKey(config.name) }], { lazy: true })
-  if (leftAlone + failed > 0)
+  const left = leftAlone + failed
+  if (left > 0)
     log.warn(
-      `${leftAlone + failed} jobs in the index of a Python Pulsar (${persistenceDirectory}), named above, cannot be taken over; their index files stay`,
+      `of the index of a Python Pulsar (${persistenceDirectory}) ${left === 1 ? 'one job' : `${left} jobs`}, named above, cannot be taken over: the index files stay`,
     )
 }
 

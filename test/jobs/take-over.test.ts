@@ -244,7 +244,7 @@ describe('a job of a Python server', () => {
     const running = await startManager(root, scheduler, { store, log: { ...log, child: () => log } })
     await running.load()
     await running.close()
-    expect(JSON.stringify(said)).toMatch(/"job":"7".*is not there.*1 jobs in the index.*named above/)
+    expect(JSON.stringify(said)).toMatch(/"job":"7".*is not there.*one job, named above/)
     expect(existsSync(index('preprocessing'))).toBe(true)
   })
 

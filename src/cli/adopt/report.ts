@@ -89,7 +89,7 @@ export function showReturnPlan(found: FoundPulsar, changes: readonly Change[], o
   output.say(`  stop Magnetar, start ${name}, and see that ${sees}; if not, ${again}`, '    ')
   if (problem)
     output.warn(
-      `! Magnetar could not start with this configuration again, should the Python Pulsar not start with it either: ${problem.message}`,
+      `! Should the Python Pulsar not start, neither can Magnetar, which cannot read this configuration: ${problem.message}`,
     )
 }
 

@@ -76,7 +76,7 @@ export function describeBroken({ broken }: Pick<JobsUnderWay, 'broken'>): string
   return [
     ...say(
       broken.filter(({ fails }) => fails),
-      'cannot be continued, by the Python Pulsar neither: Galaxy is told "failed", and why, when Magnetar starts',
+      'cannot be continued, nor could the Python Pulsar: Galaxy is told "failed", and why, when Magnetar starts',
       'To do: run them again in Galaxy; or, before going on, put launch_config back from a backup.',
     ),
     ...say(
