@@ -124,6 +124,12 @@ describe('the checker of the house', () => {
     ['an enum', 'src/jobs/a.ts', 'export enum A { B }\n'],
     ['printing', 'src/jobs/a.ts', "console.log('x')\n"],
     ['an exit', 'src/lib/a.ts', 'process.exit(1)\n'],
+    [
+      'a timeout that Node 20 forgets',
+      'src/cli/a.ts',
+      'const s = AbortSignal.any([a, AbortSignal.timeout(1)])\n',
+    ],
+    ['one that may get into a signal of several', 'src/lib/a.ts', 'f(AbortSignal.timeout(1))\n'],
     ['a silenced compiler', 'src/lib/a.ts', '// @ts-ignore\n'],
     ['camel case', 'src/lib/camelCase.ts', 'export const a = 1\n'],
     ['a home directory', 'src/lib/a.ts', "const a = '/home/somebody/x'\n"],

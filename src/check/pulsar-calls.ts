@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { abortAfter } from '../lib/time-limit.js'
 import type { StatusDocument } from './follow-job.js'
 import type { NodeAnswer, NodeClient, NodeRequest } from './node-client.js'
 
@@ -119,7 +120,7 @@ export function createPulsarCalls(client: NodeClient, signal: AbortSignal): Puls
  * both.
  */
 export async function removeJob(client: NodeClient, jobId: string): Promise<boolean> {
-  const calls = createPulsarCalls(client, AbortSignal.timeout(CLEAN_LIMIT_MS))
+  const calls = createPulsarCalls(client, abortAfter(CLEAN_LIMIT_MS))
   const did = (): true => true
   const failed = (): false => false
   const cancelled = await calls.cancel(jobId).then(did, failed)

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import type { LoadOptions } from '../config/load.js'
 import { messageOf } from '../lib/errors.js'
+import { abortAfter } from '../lib/time-limit.js'
 import { EXIT } from './exit-codes.js'
 import { useOwnHome } from './home.js'
 import { printError } from './print.js'
@@ -111,7 +112,7 @@ async function enterLocalEnvironment(configDirectory: string): Promise<void> {
   if (fs.existsSync(file)) {
     process.stdout.write(`Sourcing file ${file}\n`)
     const { readLocalEnv } = await import('../config/local-env.js')
-    Object.assign(process.env, await readLocalEnv(file, process.env, AbortSignal.timeout(60_000)))
+    Object.assign(process.env, await readLocalEnv(file, process.env, abortAfter(60_000)))
   }
   const virtualenv = process.env.PULSAR_VIRTUALENV ?? path.join(configDirectory, '.venv')
   if (fs.existsSync(path.join(virtualenv, 'bin', 'activate'))) {

@@ -9,6 +9,7 @@ import { type CheckReport, runCheckJob } from '../check/check-job.js'
 import { CheckFailed } from '../check/follow-job.js'
 import { createNodeClient } from '../check/node-client.js'
 import { messageOf } from '../lib/errors.js'
+import { abortAfter } from '../lib/time-limit.js'
 import { nextFreePort } from '../setup/probes/port.js'
 import { EXIT } from './exit-codes.js'
 import { printError } from './print.js'
@@ -100,7 +101,7 @@ async function untilReady(server: ChildProcess, url: string, node: TryNode, logS
       throw new Error(`the server did not start:\n${lastLines(node.logFile, logStart)}`)
     const answer = await fetch(`${url}healthz`, {
       headers: { authorization: `Bearer ${node.token}` },
-      signal: AbortSignal.timeout(2000),
+      signal: abortAfter(2000),
     }).catch(() => undefined)
     if (answer?.ok) return
     if (Date.now() > deadline)

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { access } from 'node:fs/promises'
 import { messageOf } from '../lib/errors.js'
+import { limitTime } from '../lib/time-limit.js'
 import { ConfigError } from './problems.js'
 
 const TIMEOUT_MS = 60_000
@@ -55,7 +56,7 @@ function runFile(
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       detached: true,
     })
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
+    const limit = limitTime(signal, TIMEOUT_MS)
     const chunks: Buffer[] = []
     let bytes = 0
     let stderr = ''
@@ -71,8 +72,8 @@ function runFile(
       }
     }
     const onAbort = (): void => stop('did not end in time')
-    limit.addEventListener('abort', onAbort, { once: true })
-    if (limit.aborted) onAbort()
+    limit.signal.addEventListener('abort', onAbort, { once: true })
+    if (limit.signal.aborted) onAbort()
 
     child.stderr?.on('data', (chunk: Buffer) => {
       stderr = `${stderr}${chunk}`.slice(-MAX_STDERR_CHARACTERS)
@@ -89,7 +90,7 @@ function runFile(
     })
 
     function finish(failure: string | undefined): void {
-      limit.removeEventListener('abort', onAbort)
+      limit.release()
       if (failure === undefined && bytes > 0) {
         resolve(Buffer.concat(chunks).toString('utf8'))
         return

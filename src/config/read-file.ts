@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { errnoOf, messageOf } from '../lib/errors.js'
+import { limitTime } from '../lib/time-limit.js'
 import { ConfigError, type Place } from './problems.js'
 
 const MAX_BYTES = 1024 * 1024
@@ -22,12 +23,12 @@ export async function readConfigFile(
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   const { path } = reference
-  const timeout = AbortSignal.timeout(TIMEOUT_MS)
+  const limit = limitTime(signal, TIMEOUT_MS)
   try {
     const found = await stat(path)
     if (!found.isFile()) throw unreadable(reference, `${path} is not a regular file`)
     if (found.size > MAX_BYTES) throw unreadable(reference, `${path} has more than ${MAX_BYTES} bytes`)
-    const bytes = await readFile(path, { signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
+    const bytes = await readFile(path, { signal: limit.signal })
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     if (error instanceof ConfigError || signal?.aborted) throw error
@@ -43,6 +44,8 @@ export async function readConfigFile(
     if (error instanceof TypeError)
       throw unreadable(reference, `${path} is not UTF-8 text`, 'save it as UTF-8')
     throw unreadable(reference, `${path} cannot be read: ${messageOf(error)}`)
+  } finally {
+    limit.release()
   }
 }
 

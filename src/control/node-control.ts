@@ -6,6 +6,7 @@ import type { RunningManager } from '../jobs/manager.js'
 import { retryStageOut } from '../jobs/retry-stage-out.js'
 import { describeTransfers } from '../jobs/transfers.js'
 import { MagnetarError, messageOf } from '../lib/errors.js'
+import { abortAfter } from '../lib/time-limit.js'
 import type { ExpireAnswer, JobAction } from './client.js'
 import { createOverview, type JobSource, readDisks } from './overview.js'
 import type { JobFilter, JobList, ManagerStatus, NodeStatus, ServerSigns } from './types.js'
@@ -145,7 +146,7 @@ function sourceOf({ context }: RunningManager): JobSource {
 }
 
 async function probe({ context }: RunningManager): Promise<NonNullable<ManagerStatus['scheduler']>> {
-  const limit = AbortSignal.timeout(PROBE_MS)
+  const limit = abortAfter(PROBE_MS)
   const tooLate = new Promise<never>((_resolve, reject) => {
     limit.addEventListener('abort', () => reject(new Error(`no answer within ${PROBE_MS / 1000} s`)))
   })

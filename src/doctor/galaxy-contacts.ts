@@ -10,6 +10,7 @@ import { messageOf } from '../lib/errors.js'
 import { listDirectory } from '../lib/fs.js'
 import { readSmallFile } from '../lib/small-file.js'
 import { readSystemAuthorities } from '../lib/system-authorities.js'
+import { abortAfter } from '../lib/time-limit.js'
 
 /** A Galaxy server, asked whether it is there. */
 export interface GalaxyContact {
@@ -45,7 +46,7 @@ export async function findGalaxies(staging: readonly string[]): Promise<string[]
 async function originOf(file: string): Promise<string | undefined> {
   try {
     const endpoint = /"files_endpoint"\s*:\s*"(https?:[^"\\]*)/.exec(
-      await readSmallFile(file, AbortSignal.timeout(ANSWER_MS)),
+      await readSmallFile(file, abortAfter(ANSWER_MS)),
     )?.[1]
     return endpoint === undefined ? undefined : `${new URL(endpoint).origin}/`
   } catch {

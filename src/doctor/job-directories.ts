@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { listDirectory } from '../lib/fs.js'
 import { createLimit } from '../lib/limit.js'
 import { readSmallFile } from '../lib/small-file.js'
+import { abortAfter } from '../lib/time-limit.js'
 
 /** As in src/jobs/directory.ts and job-id.ts. */
 const MARKER = '.magnetar-job'
@@ -55,7 +56,7 @@ async function timeOf(file: string): Promise<number | undefined> {
 /** A JSON string, as the Python Pulsar writes it. */
 async function readPid(file: string): Promise<JobDirectoryState['pid']> {
   const [text, sinceMs] = await Promise.all([
-    readSmallFile(file, AbortSignal.timeout(READ_MS)).catch(() => ''),
+    readSmallFile(file, abortAfter(READ_MS)).catch(() => ''),
     timeOf(file),
   ])
   const pid = Number(/^"?(\d{1,10})"?\s*$/.exec(text)?.[1])

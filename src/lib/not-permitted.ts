@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { lookUpUserById } from './accounts.js'
 import { MagnetarError } from './errors.js'
+import { abortAfter } from './time-limit.js'
 
 const TIMEOUT_MS = 3000
 
@@ -11,9 +12,7 @@ export async function notPermitted(
   options: { readonly command?: string; readonly cause?: unknown } = {},
 ): Promise<MagnetarError> {
   const uid = (await stat(path).catch(() => undefined))?.uid
-  const user = uid
-    ? await lookUpUserById(uid, AbortSignal.timeout(TIMEOUT_MS)).catch(() => undefined)
-    : undefined
+  const user = uid ? await lookUpUserById(uid, abortAfter(TIMEOUT_MS)).catch(() => undefined) : undefined
   const name = user?.name ?? (uid ? `'#${uid}'` : undefined)
   const { command = 'magnetar …', cause } = options
   return new MagnetarError('NOT_PERMITTED', message, {

@@ -1,5 +1,6 @@
 import { constants, open } from 'node:fs/promises'
 import { errnoOf } from './errors.js'
+import { limitTime } from './time-limit.js'
 
 /** More than a person writes. */
 export const SMALL_FILE_BYTES = 1024 * 1024
@@ -12,6 +13,7 @@ const TIMEOUT_MS = 10_000
  */
 export async function readSmallFile(file: string, signal: AbortSignal): Promise<string> {
   signal.throwIfAborted()
+  const limit = limitTime(signal, TIMEOUT_MS)
   try {
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
@@ -19,8 +21,7 @@ export async function readSmallFile(file: string, signal: AbortSignal): Promise<
       if (found.isDirectory()) throw new Error('it is a directory')
       if (!found.isFile()) throw new Error('it is not a regular file')
       if (found.size > SMALL_FILE_BYTES) throw new Error(`it has more than ${SMALL_FILE_BYTES} bytes`)
-      const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
-      return await handle.readFile({ encoding: 'utf8', signal: limited })
+      return await handle.readFile({ encoding: 'utf8', signal: limit.signal })
     } finally {
       await handle.close()
     }
@@ -28,6 +29,8 @@ export async function readSmallFile(file: string, signal: AbortSignal): Promise<
     signal.throwIfAborted()
     const reason = REASONS[errnoOf(error) ?? '']
     throw reason === undefined ? error : new Error(reason, { cause: error })
+  } finally {
+    limit.release()
   }
 }
 

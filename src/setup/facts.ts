@@ -1,4 +1,5 @@
 import { arch, availableParallelism } from 'node:os'
+import { limitTime } from '../lib/time-limit.js'
 import { accountWithoutGroup, probeAccount } from './probes/account.js'
 import type { ExistingNode } from './probes/existing-node.js'
 import { probeModules } from './probes/modules.js'
@@ -16,7 +17,8 @@ const PROBE_TIMEOUT_MS = 5000
  * @throws the signal's reason when aborted
  */
 export async function gatherFacts(signal: AbortSignal): Promise<Facts> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)])
+  const time = limitTime(signal, PROBE_TIMEOUT_MS)
+  const limit = time.signal
   const [name, account, slurm, supervisor, systemd, modules] = await Promise.all([
     within(limit, probeOsName(limit), kernelName()),
     within(limit, probeAccount(limit), accountWithoutGroup()),
@@ -25,6 +27,7 @@ export async function gatherFacts(signal: AbortSignal): Promise<Facts> {
     within(limit, probeSystemd(limit), undefined),
     within(limit, probeModules(), undefined),
   ])
+  time.release()
   signal.throwIfAborted()
   return {
     os: { name, arch: arch() },

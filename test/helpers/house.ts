@@ -32,6 +32,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   lib: [],
 }
 
+/** The one place that makes signals which abort by themselves. */
+const timeLimits = 'src/lib/time-limit.ts'
+
 const configTypes = 'src/config/types.ts'
 
 /** What setup and doctor may use of the rooms that they ask about the machine: src/schedulers/…probe….ts. */
@@ -132,11 +135,17 @@ function checkSyntax(source: ts.SourceFile, path: string): string[] {
     if (ts.isExportAssignment(node) || hasDefaultModifier(node)) complain(node, 'exports have names')
     if (ts.isExportDeclaration(node) && !node.exportClause) complain(node, 'export * hides what is exported')
     if (ts.isEnumDeclaration(node)) complain(node, 'use a union of literals for an enum')
+    if (path !== timeLimits && ts.isPropertyAccessExpression(node) && isOf(node, 'AbortSignal', 'timeout'))
+      complain(node, `AbortSignal.timeout may never abort in Node 20; ${timeLimits} has what does`)
     if (room === 'cli') return
     const text = ts.isPropertyAccessExpression(node) ? node.getText(source) : ''
     if (/^(console\.\w+|process\.exit(Code)?)$/.test(text)) complain(node, `${text} belongs to cli`)
   })
   return problems
+}
+
+function isOf(node: ts.PropertyAccessExpression, object: string, name: string): boolean {
+  return ts.isIdentifier(node.expression) && node.expression.text === object && node.name.text === name
 }
 
 function isReExport(node: ts.Statement): boolean {

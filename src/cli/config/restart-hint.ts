@@ -1,3 +1,4 @@
+import { abortAfter } from '../../lib/time-limit.js'
 import { findInstallation } from '../../setup/installation.js'
 import { probeSupervisor } from '../../setup/probes/supervisor.js'
 import { serviceControl } from '../../setup/services/service-control.js'
@@ -17,7 +18,6 @@ export async function restartCommand(configDirectory: string): Promise<string | 
   const found = await findInstallation(configDirectory)
   const service = found?.manifest.answers.service
   if (found === undefined || (service !== 'supervisor' && service !== 'systemd')) return undefined
-  const supervisor =
-    service === 'supervisor' ? await probeSupervisor(AbortSignal.timeout(TIMEOUT_MS)) : undefined
+  const supervisor = service === 'supervisor' ? await probeSupervisor(abortAfter(TIMEOUT_MS)) : undefined
   return serviceControl(service, found.paths, { supervisor }).commandFor('restart') || undefined
 }

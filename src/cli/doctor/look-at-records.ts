@@ -3,6 +3,7 @@ import { connectControl } from '../../control/client.js'
 import { controlPlace } from '../../control/socket-path.js'
 import type { RecordsLook } from '../../doctor/types.js'
 import { MagnetarError } from '../../lib/errors.js'
+import { limitTime } from '../../lib/time-limit.js'
 import { openRecords } from '../../node/records.js'
 
 const TIMEOUT_MS = 3000
@@ -14,10 +15,12 @@ const TIMEOUT_MS = 3000
 export async function lookAtRecords(config: NodeConfig, signal: AbortSignal): Promise<RecordsLook> {
   if (config.persistenceDirectory === null) return { state: 'none' }
   const place = controlPlace(config)
-  const runs = await connectControl(place, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])).then(
+  const limit = limitTime(signal, TIMEOUT_MS)
+  const runs = await connectControl(place, limit.signal).then(
     (client) => client !== undefined,
     () => true,
   )
+  limit.release()
   signal.throwIfAborted()
   if (runs) return { state: 'in-use' }
   try {

@@ -4,6 +4,7 @@ import { giveName, syncDirectory, unlinkIfThere, writeTemporary } from '../../li
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { readSmallFile } from '../../lib/small-file.js'
+import { abortAfter } from '../../lib/time-limit.js'
 
 /** A file of Galaxy's, as it was when it was read. */
 export interface JobConfFile {
@@ -67,7 +68,7 @@ export async function writeJobConf(file: JobConfFile, text: string, signal: Abor
     }
     syncDirectory(directory)
     // No signal: it is written, and this only makes sure.
-    if ((await readSmallFile(path, AbortSignal.timeout(10_000))) !== text) throw changedMeanwhile(path)
+    if ((await readSmallFile(path, abortAfter(10_000))) !== text) throw changedMeanwhile(path)
     return backup
   } catch (error) {
     dropBackup()

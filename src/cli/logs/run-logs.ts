@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { loadConfig } from '../../config/load.js'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import { notPermitted } from '../../lib/not-permitted.js'
+import { abortAfter } from '../../lib/time-limit.js'
 import { findInstallation } from '../../setup/installation.js'
 import { probeSupervisor } from '../../setup/probes/supervisor.js'
 import { supervisorctl } from '../../setup/services/supervisor.js'
@@ -189,8 +190,7 @@ async function findLog(file: string | undefined, configDirectory: string, line: 
     const argv = ['journalctl', '--unit', serviceName, '--output', 'cat', '--no-pager', '--quiet', ...since]
     return { kind: 'command', argv: line.follow ? [...argv, '--follow', '--lines', 'all'] : argv }
   }
-  const supervisor =
-    service === 'supervisor' ? await probeSupervisor(AbortSignal.timeout(PROBE_MS)) : undefined
+  const supervisor = service === 'supervisor' ? await probeSupervisor(abortAfter(PROBE_MS)) : undefined
   if (supervisor)
     return {
       kind: 'command',

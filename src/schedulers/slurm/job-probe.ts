@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ManagerConfig } from '../../config/types.js'
 import { runCommand } from '../../lib/exec.js'
 import { quoteForShell } from '../../lib/shell.js'
+import { abortAfter } from '../../lib/time-limit.js'
 import { SubmitRejected } from '../scheduler.js'
 import { isSlurmId } from './command.js'
 import { downReason } from './down.js'
@@ -134,7 +135,7 @@ function judge({ state, reason, exitCode, node }: JobLine, ms: number): RoundTri
 
 /** Also when everything else was stopped: nothing is to stay in the queue. */
 async function cancel(options: RoundTripOptions, id: string): Promise<void> {
-  await run({ ...options, signal: AbortSignal.timeout(COMMAND_MS) }, ['scancel', id]).catch(() => {})
+  await run({ ...options, signal: abortAfter(COMMAND_MS) }, ['scancel', id]).catch(() => {})
 }
 
 function run(

@@ -1,5 +1,6 @@
 /** Adoption and return: the program is put beside, the service changes hands, and changes back when that does not work. */
 import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { abortAfter } from '../../lib/time-limit.js'
 import { type ApplyResult, applyPlan } from '../apply/apply.js'
 import type { Change, Plan } from '../types.js'
 import type { FoundPulsar, PreparedAdoption } from './adoption.js'
@@ -99,7 +100,7 @@ async function goBack(
   const server = to === 'python' ? 'the Python Pulsar' : 'Magnetar'
   options.onStage('go back')
   try {
-    const signal = AbortSignal.timeout(BACK_LIMIT_MS)
+    const signal = abortAfter(BACK_LIMIT_MS)
     const change = async (): Promise<void> => {
       const changes = to === 'python' ? await planBack(record, signal) : await planForward(record, signal)
       await apply(prefix, changes, signal)
@@ -154,7 +155,7 @@ async function isBackAsItWas(
   record: AdoptionRecord,
 ): Promise<boolean> {
   const ran = status === 'running' || before?.state === 'adopting' || before?.state === 'adopted'
-  return !ran && (await planBack(record, AbortSignal.timeout(BACK_LIMIT_MS))).length === 0
+  return !ran && (await planBack(record, abortAfter(BACK_LIMIT_MS))).length === 0
 }
 
 /** The way back always has the full time. */
@@ -168,7 +169,7 @@ async function note(
   state: AdoptionRecord['state'],
 ): Promise<AdoptionRecord> {
   const after = { ...record, state }
-  await apply(prefix, await planRecord(prefix, record, after), AbortSignal.timeout(BACK_LIMIT_MS))
+  await apply(prefix, await planRecord(prefix, record, after), abortAfter(BACK_LIMIT_MS))
   return after
 }
 

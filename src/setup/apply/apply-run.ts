@@ -1,3 +1,4 @@
+import { abortAfter } from '../../lib/time-limit.js'
 import { nodePaths } from '../paths.js'
 import type { Change, FileChange, Plan } from '../types.js'
 import type { ApplyEvent, ApplyOptions } from './apply.js'
@@ -89,7 +90,7 @@ export async function make(
 /** Writes the manifest; the signal does not keep it from that. Errors as make. */
 export async function writeManifest(run: Run, change: FileChange): Promise<void> {
   const { prefix, tools } = run.options
-  const calm = createTools(prefix, AbortSignal.timeout(MANIFEST_TIMEOUT_MS), tools)
+  const calm = createTools(prefix, abortAfter(MANIFEST_TIMEOUT_MS), tools)
   await make(run, { index: undefined, change }, { ...calm, asides: run.tools.asides })
   run.keeper.wrote(change)
 }

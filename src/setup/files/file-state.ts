@@ -1,5 +1,6 @@
 import { lstat, readFile, stat } from 'node:fs/promises'
 import { errnoOf, MagnetarError } from '../../lib/errors.js'
+import { limitTime } from '../../lib/time-limit.js'
 
 const MAX_BYTES = 1024 * 1024
 const TIMEOUT_MS = 10_000
@@ -25,6 +26,7 @@ export type FileState =
  * @throws MagnetarError NOT_PERMITTED when this user may not read it
  */
 export async function readFileState(path: string, signal: AbortSignal): Promise<FileState> {
+  const limit = limitTime(signal, TIMEOUT_MS)
   try {
     const link = (await lstat(path)).isSymbolicLink()
     const found = await stat(path).catch((error: unknown) => {
@@ -34,7 +36,7 @@ export async function readFileState(path: string, signal: AbortSignal): Promise<
     if (found === undefined) return { kind: 'unusable', why: 'is a symbolic link to nothing' }
     if (!found.isFile()) return { kind: 'unusable', why: 'is not a regular file' }
     if (found.size > MAX_BYTES) return { kind: 'unusable', why: `has more than ${MAX_BYTES} bytes` }
-    const bytes = await readFile(path, { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) })
+    const bytes = await readFile(path, { signal: limit.signal })
     const { mode, uid, gid } = found
     return { kind: 'file', text: decode(bytes), mode: mode & 0o7777, uid, gid, link }
   } catch (error) {
@@ -49,6 +51,8 @@ export async function readFileState(path: string, signal: AbortSignal): Promise<
       })
     if (error instanceof TypeError) return { kind: 'unusable', why: 'is not UTF-8 text' }
     throw error
+  } finally {
+    limit.release()
   }
 }
 

@@ -1,4 +1,5 @@
 import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { abortAfter } from '../../lib/time-limit.js'
 import type { Plan } from '../types.js'
 import type { VerifyResult } from '../verify/verify.js'
 import type { ReleaseMove } from './upgrade.js'
@@ -69,7 +70,7 @@ async function prune(
   if (move.prune.changes.length === 0) return []
   onStage('prune')
   try {
-    await actions.apply(move.prune, AbortSignal.timeout(BACK_TIMEOUT_MS))
+    await actions.apply(move.prune, abortAfter(BACK_TIMEOUT_MS))
     return []
   } catch (error) {
     return [`old releases could not be removed: ${messageOf(error)}`]
@@ -83,7 +84,7 @@ async function goBack(
   restarted: boolean,
   why: unknown,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(BACK_TIMEOUT_MS)
+  const signal = abortAfter(BACK_TIMEOUT_MS)
   try {
     await actions.apply(back, signal)
     if (restarted) await actions.restart?.(signal)
