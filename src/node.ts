@@ -1,8 +1,8 @@
 import { access, constants, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { NodeConfig } from './config/types.js'
+import { keepListening } from './control/keep-listening.js'
 import { createNodeControl } from './control/node-control.js'
-import { listenForControl } from './control/server.js'
 import { controlPlace } from './control/socket-path.js'
 import type { Dependencies } from './dependencies/dependencies.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
@@ -192,13 +192,8 @@ async function openControl(parts: ControlParts): Promise<() => Promise<void>> {
     reloadTokens: async () => setTokens(await host.readTokens()),
     appReadAtMs,
   })
-  try {
-    const server = await listenForControl(controlPlace(config), control, log)
-    return () => server.close()
-  } catch (error) {
-    log.warn(`magnetar status and jobs cannot ask this server, no control socket: ${messageOf(error)}`)
-    return async () => {}
-  }
+  const server = await keepListening(controlPlace(config), control, log)
+  return () => server.close()
 }
 
 /**

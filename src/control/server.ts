@@ -44,12 +44,18 @@ export async function listenForControl(
       server.listen(name, () => resolve())
     })
     server.on('error', (error) => log.warn(`control socket: ${messageOf(error)}`))
-    await chmod(name, 0o600)
+    const stop = async (): Promise<void> => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeAllConnections()
+      await closed
+    }
+    await chmod(name, 0o600).catch(async (error: unknown) => {
+      await stop()
+      throw error
+    })
     return {
       async close() {
-        const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-        server.closeAllConnections()
-        await closed
+        await stop()
         await release()
       },
     }

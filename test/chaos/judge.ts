@@ -24,7 +24,7 @@ export interface Expectation {
   readonly power?: boolean
 }
 
-const AUDIT_ATTEMPTS = 10
+const AUDIT_ATTEMPTS = 40
 const AUDIT_PAUSE_MS = 200
 
 /** What of a life's end breaks a promise. Files that were downloaded or delivered are judged where that is done. */
@@ -78,8 +78,8 @@ export async function auditNode({ node, audited }: World): Promise<string[]> {
     if (report) break
     if (attempt === AUDIT_ATTEMPTS) return ['the audit cannot be asked for: nobody listens to admins']
     await Promise.race([node.whenDead(), delay(AUDIT_PAUSE_MS)])
-    // A fault at its start may leave it without the socket: its log says so, and it works on.
-    if (attempt === 2 && node.logs().includes('no control socket')) await node.restart()
+    // A fault at its start may leave it without the socket: it tries again, with pauses that the many faults in a row make long.
+    if (attempt === 30 && node.logs().includes('until it has its control socket')) await node.restart()
   }
   const { violations, hasJournal } = report
   if (!hasJournal) return ['the audit finds no journal']
