@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import type { ManagerConfig } from '../config/types.js'
+import { dump } from '../staging/http/dump.js'
 import type { HttpClient } from '../staging/http-client.js'
 import { isTransientStatus, publicUrl, TransferError } from '../staging/transfer-error.js'
 import type { LiveStream } from './disk/live-state.js'
@@ -60,7 +61,8 @@ export async function postChunk(
     bodyBytes: body.length,
     signal,
   })
-  answer.body.resume()
+  // Read for a moment, so that the connection can be used again; nobody waits for it.
+  void dump(answer.body)
   if (answer.status >= 200 && answer.status < 300) return
   throw new TransferError(`${publicUrl(target.urls[stream])} answered ${answer.status}`, {
     transient: isTransientStatus(answer.status),

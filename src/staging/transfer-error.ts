@@ -46,11 +46,15 @@ export function isTransientStatus(status: number): boolean {
   return TRANSIENT_STATUSES.has(status)
 }
 
+/** A redirect may lead to an address of any length. */
+const MAX_SHOWN = 300
+
 /** A URL without its query, in which Galaxy puts the job's key, and without user and password: fit for logs and messages. */
 export function publicUrl(url: string): string {
   try {
     const { protocol, host, pathname } = new URL(url)
-    return `${protocol}//${host}${pathname}`
+    const text = `${protocol}//${host}${pathname}`
+    return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text
   } catch {
     return 'an address that is none'
   }

@@ -12,8 +12,11 @@ import { parseScancel } from '../../src/schedulers/slurm/scancel.js'
 import { parsePing } from '../../src/schedulers/slurm/scontrol-ping.js'
 import { parseSqueue } from '../../src/schedulers/slurm/squeue.js'
 import { parseStarted } from '../../src/schedulers/started-file.js'
+import { resolveAnswers } from '../../src/setup/answers/answers.js'
+import { readAnswersFile } from '../../src/setup/answers/answers-file.js'
 import { openLevelStore } from '../../src/store/level-store.js'
 import { createRandom, type Random } from '../peers/random.js'
+import { resolveInput, rootFacts } from '../setup/answer-fixtures.js'
 import type { ChaosResult } from './chaos-result.js'
 
 /** What stands in files that people write: changed at random it is used, or refused with an error for people; never a stack trace. */
@@ -77,6 +80,25 @@ const SAID = [
   '{"number":1,"end":{"code":0}}\n',
   'sbatch: error: Batch job submission failed: Invalid qos specification\n',
 ] as const
+
+const ANSWERS = [
+  'prefix: /srv/node\nport: 8913\ninstance: 007\nstart: no\npartition: ~\nuser: "null"\n',
+  'manager: slurm\npartition: main\nnative_specification: --mem=4G # limit\nhost: 0.0.0.0\n',
+  '# Answers of magnetar setup\nprefix: node\ngroup: pulsar\ntoken_file: token\nno_tls: yes\n',
+  'a: &a {b: *a}\n<<: *a\n? [x]\n: !!binary y\n--- second\n',
+] as const
+
+/** An answers file of a person, and what setup makes of it. */
+async function answerOddly(random: Random, count: (what: string) => void): Promise<string | undefined> {
+  const text = change(random, random.pick(ANSWERS))
+  count('answers')
+  const wrong = await refusalOf(async () => {
+    const { given, problems } = readAnswersFile(text, 'answers.yml', '/srv')
+    const input = resolveInput({ facts: rootFacts })
+    await resolveAnswers({ ...input, problems, given: { ...input.given, answersFile: given } })
+  }, count)
+  return wrong === undefined ? undefined : `answers file: ${wrong} of ${JSON.stringify(text)}`
+}
 
 /** What it threw that nobody expects; undefined: nothing. */
 function parseOddly(random: Random, parse: (text: string, code: number) => unknown): string | undefined {
@@ -163,6 +185,8 @@ export async function runHostileTexts(
       const odd = parseOddly(random, parse)
       if (odd !== undefined) violations.push(`seed ${seed}: ${name}: ${odd}`)
     }
+    const answered = await answerOddly(random, count)
+    if (answered !== undefined) violations.push(`seed ${seed}: ${answered}`)
     if (turn % 20 === 0) {
       const broken = await openBroken(path.join(directory, `store-${turn}`), random, count)
       if (broken !== undefined) violations.push(`seed ${seed}: ${broken}`)

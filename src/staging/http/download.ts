@@ -214,9 +214,13 @@ function surplus(run: Run): TransferError {
 
 /** Asked for as it is, an encoded file would have to be guessed: is it stored so, or was it packed on the way? */
 function refuseEncoded(run: Run, answer: HttpAnswer): void {
-  const encoding = answer.headers['content-encoding']
-  if (encoding === undefined || encoding === '' || encoding === 'identity') return
-  const message = `${publicUrl(run.url)} was sent with Content-Encoding ${encoding}, although the file was asked for as it is`
+  const encoding = answer.headers['content-encoding']?.trim().toLowerCase() ?? ''
+  const transfer = answer.headers['transfer-encoding']
+  const isPlain = encoding === '' || encoding === 'identity'
+  // Only as the one coding it says where the body ends; Node undoes no other.
+  if (isPlain && (transfer === undefined || isChunked(answer))) return
+  const how = isPlain ? `Transfer-Encoding ${shown(transfer)}` : `Content-Encoding ${shown(encoding)}`
+  const message = `${publicUrl(run.url)} was sent with ${how}, although the file was asked for as it is`
   throw new TransferError(`${message}; switch that off in the web server for job files`, { transient: false })
 }
 
@@ -230,7 +234,12 @@ function lengthOfWhole(answer: HttpAnswer): number | undefined {
 }
 
 function isChunked(answer: HttpAnswer): boolean {
-  return /\bchunked\b/i.test(answer.headers['transfer-encoding'] ?? '')
+  return answer.headers['transfer-encoding']?.trim().toLowerCase() === 'chunked'
+}
+
+/** What a server wrote, for people. */
+function shown(text = ''): string {
+  return JSON.stringify(text.slice(0, 40).replace(/[^ -~]/g, '?'))
 }
 
 /** After a failure: what is there waits for the next attempt, if there will be one. */

@@ -3,6 +3,9 @@ import { TransferError } from '../transfer-error.js'
 
 export const MAX_REDIRECTS = 5
 
+/** RFC 1035 §2.3.4; nobody has to read a longer one. */
+export const MAX_HOST = 255
+
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 /**
@@ -19,14 +22,11 @@ export function nextHop(
   if (!REDIRECTS.has(status)) return undefined
   const what = `${from.host} answered ${method} with a redirect (${status})`
   if (location === undefined) throw refusal(`${what} that does not say where to`, status)
-  let to: URL
-  try {
-    to = new URL(location, from)
-  } catch {
+  const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined
+  if (to === undefined || to.hostname.length > MAX_HOST)
     throw refusal(`${what} to something that is no address`, status)
-  }
   if (to.protocol !== 'http:' && to.protocol !== 'https:')
-    throw refusal(`${what} to the protocol ${JSON.stringify(to.protocol.slice(0, -1))}`, status)
+    throw refusal(`${what} to the protocol ${JSON.stringify(to.protocol.slice(0, -1).slice(0, 40))}`, status)
   if (from.protocol === 'https:' && to.protocol === 'http:')
     throw refusal(`${what} from https to plain http at ${to.host}, which would let others read along`, status)
   const hasBody = method !== 'GET' && method !== 'HEAD'

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { messageOf } from '../../lib/errors.js'
 import type { TransferTools } from '../action.js'
 import { publicUrl, TransferError } from '../transfer-error.js'
+import { MAX_HOST } from './redirect.js'
 
 /** An upload that was begun: where, and of which state of which file. */
 const noteSchema = z.object({ session: z.string(), stamp: z.string() })
@@ -53,6 +54,10 @@ export function sessionUrl(location: string | undefined, base: string): string {
     throw new TransferError(`${where} began a resumable upload without saying where`, { transient: false })
   const asked = new URL(base)
   const url = new URL(location, base)
+  if (!isDecodable(lastPart(url)) || url.hostname.length > MAX_HOST)
+    throw new TransferError(`${where} began a resumable upload at something that is no address`, {
+      transient: false,
+    })
   if (asked.protocol === 'https:' && url.protocol === 'http:') {
     if (url.hostname !== asked.hostname || url.port !== asked.port) {
       const message = `${where} leads a resumable upload from https to plain http at ${url.host}`
@@ -65,5 +70,18 @@ export function sessionUrl(location: string | undefined, base: string): string {
 
 /** The last part of a session's path, by which Galaxy is told to take the file. */
 export function sessionId(session: string): string {
-  return decodeURIComponent(new URL(session).pathname.replace(/^.*\//, ''))
+  return decodeURIComponent(lastPart(new URL(session)))
+}
+
+function lastPart({ pathname }: URL): string {
+  return pathname.replace(/^.*\//, '')
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -5,12 +5,14 @@ import { ANSWER_OPTION } from './option-names.js'
 export interface Timeouts {
   /** Until a connection is there. */
   readonly connectMs: number
-  /** From the end of a request until its answer begins. Galaxy may be slow. */
+  /** From the end of a request until the headers of its answer are whole. Galaxy may be slow. */
   readonly headersMs: number
   /** Without a byte in the middle of a body, of either side. */
   readonly idleMs: number
 }
 
+/** Answers that come before the answer (1xx); a server has few to say, and each of more would cost as much as a request. */
+const MAX_INTERIM_ANSWERS = 100
 /** In each limit it is looked so often whether anything moved. */
 const LOOKS = 4
 /** What a timer can wait. */
@@ -31,11 +33,13 @@ export function watchConnection(
 
   function watch(socket: Socket, limitMs: number, words: string, answer?: IncomingMessage): void {
     stop()
-    let moved = socket.bytesRead + socket.bytesWritten
+    // What comes before an answer begins is no answer, or the beginning of one that would never be whole.
+    const count = (): number => socket.bytesWritten + (answer ? socket.bytesRead : 0)
+    let moved = count()
     let still = 0
     const lookMs = Math.min(limitMs / LOOKS, LONGEST_MS)
     const look = (): void => {
-      const now = socket.bytesRead + socket.bytesWritten
+      const now = count()
       const isHeldByUs = answer !== undefined && isHeld(answer)
       still = now === moved && !isHeldByUs ? still + 1 : 0
       moved = now
@@ -68,6 +72,10 @@ export function watchConnection(
     timer = setTimeout(() => fail('did not take the connection in time'), timeouts.connectMs)
     socket.once(isSecure ? 'secureConnect' : 'connect', waitForAnswer)
     request.once('close', () => socket.off(isSecure ? 'secureConnect' : 'connect', waitForAnswer))
+  })
+  let interim = 0
+  request.on('information', () => {
+    if (++interim === MAX_INTERIM_ANSWERS) fail('goes on answering 1xx, and never in earnest')
   })
   request.once('response', (answer) => {
     hasAnswer = true

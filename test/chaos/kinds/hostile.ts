@@ -3,6 +3,7 @@ import path from 'node:path'
 import { startMagnetar } from '../../peers/magnetar-server.js'
 import type { ChaosResult as HostileResult } from '../chaos-result.js'
 import { runHostileFiles } from '../hostile-files.js'
+import { REPLIES_APP, REPLIES_ENV, runHostileReplies } from '../hostile-replies.js'
 import { runHostileRequests } from '../hostile-requests.js'
 import { runHostileTexts } from '../hostile-texts.js'
 import { type ChaosKind, type ChaosRun, noCounts } from './kind.js'
@@ -22,6 +23,19 @@ export const hostileTextKind = hostile(
   'configurations, stores, scripts and answers of Slurm with anything in them',
   ({ directory, seed, deadlineMs, signal }) =>
     runHostileTexts(directory, seed, monotonic(deadlineMs), signal),
+)
+
+export const hostileReplyKind = hostile(
+  'hostile-replies',
+  'answers of Galaxy with anything in them',
+  async ({ directory, seed, deadlineMs, signal }) => {
+    const server = await startMagnetar({ directory, app: REPLIES_APP, env: REPLIES_ENV })
+    try {
+      return await runHostileReplies(server, seed, monotonic(deadlineMs), signal)
+    } finally {
+      await server.stop()
+    }
+  },
 )
 
 export const hostileRequestKind = hostile('hostile-requests', 'requests with anything in them', runRequests)

@@ -1,5 +1,5 @@
 import { faultKind, killKind } from './faults.js'
-import { hostileFileKind, hostileRequestKind, hostileTextKind } from './hostile.js'
+import { hostileFileKind, hostileReplyKind, hostileRequestKind, hostileTextKind } from './hostile.js'
 import type { ChaosKind } from './kind.js'
 import { networkKind } from './network.js'
 import { powerKind } from './power.js'
@@ -14,5 +14,6 @@ export const KINDS: readonly ChaosKind[] = [
   networkKind,
   hostileFileKind,
   hostileRequestKind,
+  hostileReplyKind,
   hostileTextKind,
 ]
