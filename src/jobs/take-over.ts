@@ -70,7 +70,11 @@ export async function takeOver(context: ManagerContext): Promise<void> {
   )
   for (const [jobId, kinds] of index) {
     const isKnown = context.jobs.has(jobId) || (await store.get(endedKey(config.name, jobId))) !== undefined
-    if (isKnown) await forgetIndex(persistenceDirectory, config.name, jobId, kinds)
+    if (!isKnown) continue
+    // What stays is found again by the next start: no reason not to start.
+    await forgetIndex(persistenceDirectory, config.name, jobId, kinds).catch((error: unknown) =>
+      log.warn({ job: jobId }, `its file in the index of a Python Pulsar stays: ${messageOf(error)}`),
+    )
   }
   if (parked) await store.write([{ type: 'del', key: parkedKey(config.name) }], { lazy: true })
   const left = leftAlone + failed

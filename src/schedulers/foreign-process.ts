@@ -2,7 +2,7 @@
  * A job that a Python server has started on this machine: its process is found again and noted in J/started, as our own script does,
  * so that from then on it is one of ours.
  */
-import { link, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { link, lstat, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { errnoOf } from '../lib/errors.js'
 import { readOwnFileSoon } from '../lib/own-file.js'
@@ -51,7 +51,8 @@ export async function adoptByScript(job: JobFiles): Promise<boolean> {
  * environment or the directory it works in that it is this job's. From then on its start time tells it from others.
  */
 async function processOfPidFile({ directory, script }: JobFiles): Promise<ProcessIdentity | undefined> {
-  const text = await readFile(join(directory, 'pid'), 'utf8').catch(() => '')
+  // The job may have put anything there, a pipe for instance.
+  const text = (await readOwnFileSoon(join(directory, 'pid')).catch(() => undefined)) ?? ''
   // A JSON string; other releases of Pulsar wrote the bare number.
   const pid = Number(/^"?(\d+)"?\s*$/.exec(text)?.[1] ?? 0)
   const found = pid > 1 ? identify(pid) : undefined
@@ -72,7 +73,9 @@ function runsScript(pid: number, script: string): boolean {
 /** Whole or not at all, and never over what a script has written itself. */
 async function note({ directory }: JobFiles, process: ProcessIdentity): Promise<void> {
   const temporary = join(directory, '.magnetar-started')
-  await writeFile(temporary, startedLine(process))
+  // A new file: the job may have put a link to somebody else's there.
+  await rm(temporary, { force: true, recursive: true })
+  await writeFile(temporary, startedLine(process), { flag: 'wx' })
   try {
     await link(temporary, join(directory, STARTED_FILE))
   } catch (error) {
@@ -84,7 +87,7 @@ async function note({ directory }: JobFiles, process: ProcessIdentity): Promise<
 
 async function isThere(file: string): Promise<boolean> {
   try {
-    await stat(file)
+    await lstat(file)
     return true
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false
