@@ -55,7 +55,8 @@ export function removeFile(file: string): void {
   try {
     fs.unlinkSync(file)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw error
+    // A directory, which a job may have made, is no file.
+    if (!['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errnoOf(error) ?? '')) throw error
   }
 }
 

@@ -33,6 +33,15 @@ export interface Lister {
 const BUFFER_ENTRIES = 256
 
 /** There is no directory, or no file at the end of a link. */
+function isDirectory(path: string): boolean {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+  } catch (error) {
+    if (NOT_THERE.has(errnoOf(error))) return false
+    throw error
+  }
+}
+
 const NOT_THERE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 
 export function createLister(limit: ListingLimit): Lister {
@@ -90,7 +99,7 @@ export function createLister(limit: ListingLimit): Lister {
   return {
     filesBelow(directory) {
       // A tool may have put a link in place of its directory; what that leads to is not the job's.
-      if (!fs.lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return []
+      if (!isDirectory(directory)) return []
       const root = realParent(directory)
       const files: string[] = []
       const waiting: Below[] = [{ name: '', path: directory }]

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { startMagnetar } from '../../peers/magnetar-server.js'
 import type { ChaosResult as HostileResult } from '../chaos-result.js'
 import { runHostileFiles } from '../hostile-files.js'
+import { runHostileLeftovers } from '../hostile-leftovers.js'
 import { REPLIES_APP, REPLIES_ENV, runHostileReplies } from '../hostile-replies.js'
 import { runHostileRequests } from '../hostile-requests.js'
 import { runHostileTexts } from '../hostile-texts.js'
@@ -23,6 +24,13 @@ export const hostileTextKind = hostile(
   'configurations, stores, scripts and answers of Slurm with anything in them',
   ({ directory, seed, deadlineMs, signal }) =>
     runHostileTexts(directory, seed, monotonic(deadlineMs), signal),
+)
+
+export const hostileLeftoverKind = hostile(
+  'hostile-leftovers',
+  'files of jobs and of the index with anything in them',
+  ({ directory, seed, deadlineMs, signal }) =>
+    runHostileLeftovers(directory, seed, monotonic(deadlineMs), signal),
 )
 
 export const hostileReplyKind = hostile(

@@ -1,5 +1,11 @@
 import { faultKind, killKind } from './faults.js'
-import { hostileFileKind, hostileReplyKind, hostileRequestKind, hostileTextKind } from './hostile.js'
+import {
+  hostileFileKind,
+  hostileLeftoverKind,
+  hostileReplyKind,
+  hostileRequestKind,
+  hostileTextKind,
+} from './hostile.js'
 import type { ChaosKind } from './kind.js'
 import { networkKind } from './network.js'
 import { powerKind } from './power.js'
@@ -15,5 +21,6 @@ export const KINDS: readonly ChaosKind[] = [
   hostileFileKind,
   hostileRequestKind,
   hostileReplyKind,
+  hostileLeftoverKind,
   hostileTextKind,
 ]
