@@ -90,7 +90,7 @@ describe('the keys of jobs', () => {
     await second.recover()
     await waitFor(() => second.context.jobs.size === 0, { what: 'end of the job' })
     const status = await second.manager.status('7')
-    expect(status.stderr).toContain('launch_config in the job directory is not valid JSON')
+    expect(status.stderr).toContain('it is not valid JSON')
     expect(JSON.stringify(status)).not.toContain(KEY.slice(0, 5))
     await second.close()
   })
