@@ -94,7 +94,7 @@ function broken(
 ): Outcome {
   const what = exists ? `its launch_config ${launchProblem}` : 'its job directory is gone'
   const sentences = [
-    `This job was left by the server before, and cannot be continued: ${what}, so what it is to run and where its outputs go is not known.`,
+    `This job was left by the server before, and it cannot be continued: ${what}, so what it is to run and where its outputs go is not known.`,
   ]
   if (hasReturnCode || finalStatus !== undefined)
     sentences.push(`It has run; what it left is in ${directory.path}.`)
