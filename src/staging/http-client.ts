@@ -13,6 +13,34 @@ export interface HttpAnswer {
    * may not be it.
    */
   readonly hadSurplus?: () => boolean
+  /** For a request with `takesDirect`: the body. Then `body` has nothing of it, and serves only to destroy it. */
+  readonly direct?: DirectBody
+}
+
+/** A body of a known length, not read yet, which goes from the connection straight to where it is wanted. */
+export interface DirectBody {
+  readonly bytes: number
+  /** At its end: whether more followed on it. */
+  readonly hadSurplus: boolean
+  /** Once. */
+  take(taker: BodyTaker): BodyControl
+}
+
+/** Whoever wants a body. */
+export interface BodyTaker {
+  /** Memory for what comes next, at least one byte; undefined: not now, until the body is resumed. */
+  room(): Uint8Array | undefined
+  /** So many bytes are in the memory that was given last, from its beginning. */
+  filled(bytes: number): void
+  /** It is whole, or this has cut it. Nothing is called after. */
+  end(error?: Error): void
+}
+
+export interface BodyControl {
+  /** There is room again. */
+  resume(): void
+  /** No more of it is wanted; its taker hears no more. */
+  stop(): void
 }
 
 export interface HttpRequest {
@@ -26,6 +54,8 @@ export interface HttpRequest {
   readonly onSent?: () => void
   /** Once more does no harm: it is sent again at once when an idle connection turns out to be gone. GET and HEAD always are. */
   readonly isRepeatable?: boolean
+  /** Whoever asks can take the body of an answer with one of these statuses directly. */
+  readonly takesDirect?: readonly number[]
   readonly signal: AbortSignal
 }
 

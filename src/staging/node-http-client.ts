@@ -127,22 +127,27 @@ async function send(sender: Sender, request: HttpRequest, url: URL, trusted: boo
       agent: agents.agentFor(url),
       timeouts,
       signal,
+      takesDirect: request.takesDirect,
       begun: (end) => void running.add(end),
       over: (end) => void running.delete(end),
     })
   }
   try {
-    const { message, hadSurplus } = await attempt().catch((error: unknown) => {
+    const { message, hadSurplus, direct } = await attempt().catch((error: unknown) => {
       const again = error instanceof RequestFailed && error.wasIdleConnection && isRepeatable(request)
       if (signal.aborted || !again) throw error
       return attempt()
     })
     return {
       status: message.statusCode ?? 0,
-      headers: plainHeaders(message.headers),
+      headers: {
+        ...plainHeaders(message.headers),
+        ...(direct ? { 'content-length': String(direct.bytes) } : {}),
+      },
       body: message,
       url: url.href,
       hadSurplus,
+      ...(direct ? { direct } : {}),
     }
   } catch (error) {
     throw networkError(error instanceof RequestFailed ? error.cause : error, url, signal)

@@ -3,7 +3,7 @@ import https from 'node:https'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import type { Logger } from '../../lib/log.js'
-import { LargeReadsAgent } from './large-reads.js'
+import { DirectReadsAgent } from './direct-reads.js'
 import type { readProxy } from './proxy.js'
 import { createTrust } from './trust.js'
 import { openTunnel } from './tunnel.js'
@@ -30,7 +30,7 @@ const BUFFER_BYTES = 256 * 1024
 export function createAgents(settings: AgentSettings): Agents {
   const { proxy, maxSockets, log } = settings
   const common = { keepAlive: true, maxSockets, timeout: IDLE_MS, highWaterMark: BUFFER_BYTES }
-  const plain = new LargeReadsAgent(common)
+  const plain = new DirectReadsAgent(common)
   let trust: tls.SecureContext | undefined
   let direct: https.Agent | undefined
   let tunnelled: https.Agent | undefined

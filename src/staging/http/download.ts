@@ -96,6 +96,7 @@ function get({ url, tools }: Run, headers: Record<string, string>, method: 'GET'
     // Compressed, lengths and ranges would not be those of the file.
     headers: { 'accept-encoding': 'identity', ...headers },
     signal: tools.signal,
+    takesDirect: headers.range === undefined ? [200] : [200, 206],
   })
 }
 
@@ -120,7 +121,7 @@ async function takeRest(
 }
 
 async function takeSmall(run: Run, answer: HttpAnswer, bytes: number): Promise<Transferred | undefined> {
-  const content = await readSmallBody(answer.body, bytes).catch(async (error: unknown) => {
+  const content = await readSmallBody(answer, bytes).catch(async (error: unknown) => {
     if (!(error instanceof BodyCut)) throw error
     const { received, cause } = error
     if (bytes > FORGOTTEN_BYTES && received.length > 0 && !run.tools.signal.aborted)

@@ -65,7 +65,7 @@ async function receive(
 ): Promise<WriteOutcome> {
   const options = { position: start, expected, maxBytes, progress: (bytes: number) => tools.progress(bytes) }
   try {
-    const { outcome, bytes } = await writeBody(answer.body, part.file.fd, options)
+    const { outcome, bytes } = await writeBody(answer, part.file.fd, options)
     part.bytes = Math.max(part.bytes, start + bytes)
     return outcome
   } catch (error) {

@@ -3,7 +3,9 @@ import https from 'node:https'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { errnoOf } from '../../lib/errors.js'
+import type { DirectBody } from '../http-client.js'
 import { TransferError } from '../transfer-error.js'
+import { expectDirectBody } from './direct-reads.js'
 import type { RecyclingReadable } from './file-stream.js'
 import { type Timeouts, watchConnection } from './watch-connection.js'
 
@@ -17,6 +19,7 @@ export interface PlainRequest {
   readonly agent: http.Agent
   readonly timeouts: Timeouts
   readonly signal: AbortSignal
+  readonly takesDirect: readonly number[] | undefined
   /** Told how to end it, with a reason, as long as it is not over. */
   begun(end: (why: Error) => void): void
   over(end: (why: Error) => void): void
@@ -25,6 +28,7 @@ export interface PlainRequest {
 export interface PlainAnswer {
   readonly message: http.IncomingMessage
   readonly hadSurplus: () => boolean
+  readonly direct: DirectBody | undefined
 }
 
 /** What sendRequest rejects with. */
@@ -49,6 +53,7 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
   return new Promise((resolve, reject) => {
     let failure: Error | undefined
     let answer: http.IncomingMessage | undefined
+    let direct: DirectBody | undefined
     let hadSurplus = false
     let isUsedConnection = false
     const request = (url.protocol === 'https:' ? https : http).request({
@@ -84,7 +89,7 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
         if (!request.writableFinished) request.destroy()
       })
       message.once('close', () => signal.removeEventListener('abort', onAbort))
-      resolve({ message, hadSurplus: () => hadSurplus })
+      resolve({ message, hadSurplus: () => direct?.hadSurplus ?? hadSurplus, direct })
     })
     request.on('error', (error) => {
       const code = errnoOf(error)
@@ -97,6 +102,12 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
     request.on('socket', (socket) => {
       isUsedConnection = usedConnections.has(socket)
       usedConnections.add(socket)
+      if (plain.takesDirect)
+        expectDirectBody(socket, plain.takesDirect, (body) => {
+          direct = body
+          // Only then is its connection free for the next request.
+          return () => void answer?.resume()
+        })
     })
     request.on('close', () => {
       plain.over(fail)

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { isHeldUp } from './direct-reads.js'
 import { ANSWER_OPTION } from './option-names.js'
 
 export interface Timeouts {
@@ -40,7 +41,7 @@ export function watchConnection(
     const lookMs = Math.min(limitMs / LOOKS, LONGEST_MS)
     const look = (): void => {
       const now = count()
-      const isHeldByUs = answer !== undefined && isHeld(answer)
+      const isHeldByUs = answer !== undefined && (isHeld(answer) || isHeldUp(socket))
       still = now === moved && !isHeldByUs ? still + 1 : 0
       moved = now
       if (still === LOOKS) fail(words)

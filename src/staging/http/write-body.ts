@@ -1,21 +1,18 @@
 import fs from 'node:fs'
-import type { Readable } from 'node:stream'
-import { countBodyBytes } from '../../lib/minor-gc.js'
 import { writeAll } from '../../lib/write-all.js'
-import { isOverwritten } from './large-reads.js'
+import type { HttpAnswer } from '../http-client.js'
+import { takeBody } from './take-body.js'
 
-// As for uploads to this node (http/body.ts): batches of 256 to 512 KiB, one write in flight.
-const BATCH_BYTES = 256 * 1024
-const MAX_QUEUED_BYTES = 512 * 1024
+/** Measured: while one block is written, others are filled. */
+const BLOCK_BYTES = 256 * 1024
+const MAX_BLOCKS = 4
 /** So much is put on disk while more is arriving, or the end of a large file would wait for all of it. */
 const SYNC_BYTES = 64 * 1024 * 1024
-/** Chunks in one write, at most IOV_MAX. */
-const MAX_CHUNKS = 512
 
 export interface WriteOptions {
   /** Where in the file the body begins. */
   readonly position: number
-  /** What the file has there already: these bytes are compared, not written. */
+  /** What the file has there already: these bytes are compared, not written. At most a block. */
   readonly expected?: Uint8Array | undefined
   /** More than this is too much. */
   readonly maxBytes: number
@@ -25,20 +22,31 @@ export interface WriteOptions {
 /** `whole`: all of the body is in the file. The other two stopped it early. */
 export type WriteOutcome = 'whole' | 'different' | 'too long'
 
+/** Memory that is filled from its beginning; what stands before `from` is in the file. */
+interface Block {
+  readonly memory: Buffer
+  from: number
+  filled: number
+}
+
+const spare: Buffer[] = []
+const MAX_SPARE = 8
+
 /**
  * Writes a body to a file; `outcome` and the bytes of the body that were compared or written. No write is in flight any more when
  * it resolves or rejects, and the body is read to its end or destroyed.
  * @throws BodyWriteError with how much was written before; its cause is the error of the body or of the disk
  */
 export function writeBody(
-  body: Readable,
+  answer: Pick<HttpAnswer, 'body' | 'direct'>,
   fd: number,
   options: WriteOptions,
 ): Promise<{ outcome: WriteOutcome; bytes: number }> {
   return new Promise((resolve, reject) => {
     let expected = options.expected ?? new Uint8Array(0)
-    let queue: Buffer[] = []
-    let queuedBytes = 0
+    /** The one that is being filled, and those that wait to be written or are being written. */
+    let open: Block | undefined
+    const full: Block[] = []
     /** Of the body: taken from it, and safely in the file. */
     let taken = 0
     let written = 0
@@ -46,38 +54,42 @@ export function writeBody(
     let writing = false
     let syncing = false
     let isLost = false
-    let paused = false
     let outcome: WriteOutcome | undefined
     let failure: { readonly error: unknown; readonly ofDisk: boolean } | undefined
 
     const settle = (): void => {
-      body.off('data', onData).off('end', onEnd).off('close', onClose)
       if (failure) reject(new BodyWriteError(failure.error, failure.ofDisk, isLost ? undefined : written))
       else resolve({ outcome: outcome ?? 'whole', bytes: written })
     }
     const stop = (): void => {
-      queue = []
-      queuedBytes = 0
-      body.destroy()
+      control.stop()
+      for (const { memory } of writing ? full.splice(1) : full.splice(0)) giveBack(memory)
+      dropOpen()
       flush()
+    }
+    const dropOpen = (): void => {
+      if (open) giveBack(open.memory)
+      open = undefined
+    }
+    const closeOpen = (): void => {
+      if (open && open.filled > open.from) full.push(open)
+      else dropOpen()
+      open = undefined
     }
     const flush = (): void => {
       if (writing) return
-      if (queue.length === 0) {
+      const block = full[0]
+      if (!block) {
         if (!syncing && (failure || outcome)) settle()
         return
       }
-      const batch = queue
-      const size = queuedBytes
-      queue = []
-      queuedBytes = 0
+      const size = block.filled - block.from
+      const content = block.memory.subarray(block.from, block.filled)
       writing = true
-      if (paused) {
-        paused = false
-        body.resume()
-      }
-      writeAll(fd, batch, size, options.position + written, (error) => {
+      writeAll(fd, [content], size, options.position + written, (error) => {
         writing = false
+        full.shift()
+        giveBack(block.memory)
         if (error) {
           failure = { error, ofDisk: true }
           stop()
@@ -88,6 +100,7 @@ export function writeBody(
         options.progress(size)
         if (unsynced >= SYNC_BYTES) syncSome()
         flush()
+        control.resume()
       })
     }
     // An error is told only once, so it must not be lost: the file may lack what the kernel could not write.
@@ -103,57 +116,50 @@ export function writeBody(
         stop()
       })
     }
-    const onData = (chunk: Buffer): void => {
-      if (outcome || failure) return
-      if (isOverwritten(chunk)) {
-        body.destroy(new Error('the memory of a chunk was used twice'))
-        return
-      }
-      taken += chunk.length
-      countBodyBytes(chunk.length)
-      if (taken > options.maxBytes) {
-        outcome = 'too long'
+    const compare = (block: Block): void => {
+      const here = Math.min(expected.length, block.filled - block.from)
+      if (block.memory.compare(expected, 0, here, block.from, block.from + here) !== 0) {
+        outcome = 'different'
         stop()
         return
       }
-      let rest = chunk
-      if (expected.length > 0) {
-        const here = Math.min(expected.length, chunk.length)
-        if (chunk.compare(expected, 0, here, 0, here) !== 0) {
-          outcome = 'different'
+      expected = expected.subarray(here)
+      written += here
+      block.from += here
+    }
+    const control = takeBody(answer, {
+      room() {
+        if (!open && full.length < MAX_BLOCKS - 1)
+          open = { memory: spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES), from: 0, filled: 0 }
+        return open?.memory.subarray(open.filled)
+      },
+      filled(bytes) {
+        if (!open) return
+        open.filled += bytes
+        taken += bytes
+        if (taken > options.maxBytes) {
+          outcome = 'too long'
           stop()
           return
         }
-        expected = expected.subarray(here)
-        written += here
-        rest = chunk.subarray(here)
-        if (rest.length === 0) return
-      }
-      queue.push(rest)
-      queuedBytes += rest.length
-      const many = queue.length >= MAX_CHUNKS
-      if (!writing) {
-        if (many || queuedBytes >= BATCH_BYTES) flush()
-      } else if (!paused && (many || queuedBytes >= MAX_QUEUED_BYTES)) {
-        paused = true
-        body.pause()
-      }
-    }
-    const onEnd = (): void => {
-      outcome ??= 'whole'
-      flush()
-    }
-    const onClose = (): void => {
-      if (outcome) return
-      // What has arrived is right and is still written: the next attempt need not ask for it again.
-      failure ??= { error: body.errored ?? new Error('the body ended early'), ofDisk: false }
-      flush()
-    }
-    // An 'error' of the body is followed by 'close'.
-    body.on('error', () => {})
-    if (body.destroyed) return onClose()
-    body.on('data', onData).on('end', onEnd).on('close', onClose)
+        if (expected.length > 0) compare(open)
+        if (open?.filled !== open?.memory.length) return
+        closeOpen()
+        flush()
+      },
+      end(error) {
+        // What has arrived is right and is still written: the next attempt need not ask for it again.
+        if (error) failure ??= { error, ofDisk: false }
+        else outcome ??= 'whole'
+        closeOpen()
+        flush()
+      },
+    })
   })
+}
+
+function giveBack(memory: Buffer): void {
+  if (spare.length < MAX_SPARE) spare.push(memory)
 }
 
 export class BodyWriteError extends Error {

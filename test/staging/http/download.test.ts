@@ -477,19 +477,19 @@ describe('the disk', () => {
   it('that fails while a body is written is named, and nothing is left that could be taken for the file', async () => {
     const run = await begin()
     const { default: fs } = await import('node:fs')
-    const real = fs.writev
+    const real = fs.write
     const full = (...args: unknown[]): void => {
       const done = args.at(-1) as (error: Error) => void
       setImmediate(() => done(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })))
     }
-    fs.writev = full as unknown as typeof real
+    fs.write = full as unknown as typeof real
     try {
       expect(await run.failure()).toMatchObject({
         transient: true,
         message: expect.stringContaining('no space left'),
       })
     } finally {
-      fs.writev = real
+      fs.write = real
     }
     expect(openBelow(run.base)).toEqual([])
     await run.attempt()

@@ -19,7 +19,7 @@ async function writeMuch(): Promise<unknown> {
     { objectMode: false },
   )
   const options = { position: 0, maxBytes: TAKEN, progress: () => {} }
-  return writeBody(body, fd, options).finally(() => fs.closeSync(fd))
+  return writeBody({ body }, fd, options).finally(() => fs.closeSync(fd))
 }
 
 describe('writeBody of a large body', () => {

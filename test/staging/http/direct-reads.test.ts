@@ -1,7 +1,7 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { isOverwritten, LargeReadsAgent } from '../../../src/staging/http/large-reads.js'
+import { DirectReadsAgent, isOverwritten } from '../../../src/staging/http/direct-reads.js'
 
 /** The chunks of a body of this size, as they come through Node's parser; some are held up on the way. */
 async function chunksOf(bytes: number): Promise<Buffer[]> {
@@ -9,7 +9,7 @@ async function chunksOf(bytes: number): Promise<Buffer[]> {
     response.end(Buffer.from(Array.from({ length: bytes }, (_, at) => (at * 7 + (at >> 8)) % 251)))
   })
   await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done))
-  const agent = new LargeReadsAgent({ keepAlive: true })
+  const agent = new DirectReadsAgent({ keepAlive: true })
   onTestFinished(() => {
     agent.destroy()
     server.close()
@@ -30,7 +30,7 @@ async function chunksOf(bytes: number): Promise<Buffer[]> {
   })
 }
 
-describe('LargeReadsAgent', () => {
+describe('DirectReadsAgent', () => {
   it('hands on pieces that stay as they are, although it reads into the same memory', async () => {
     const chunks = await chunksOf(3_000_000)
     expect(chunks.some(isOverwritten)).toBe(false)
