@@ -33,18 +33,19 @@ function discardNewFiles(files: readonly NewFile[]): void {
 }
 
 /**
- * Gives synced files their names, with one sync of each directory for all. On failure each of them is there whole or not at all.
+ * Gives synced files their names. Returns their directories, to be synced and closed. On failure each of them is there whole or not at all.
  * Errors as commitNewFile.
  */
-function nameFiles(files: readonly NewFile[]): void {
+function nameFiles(files: readonly NewFile[]): number[] {
   const left = [...files]
   const directories = new Map<string, number>()
   try {
     for (let file = left.shift(); file; file = left.shift()) keepDirectory(directories, nameFile(file))
-    for (const fd of directories.values()) fs.fsyncSync(fd)
-  } finally {
+    return [...directories.values()]
+  } catch (error) {
     discardNewFiles(left)
     for (const fd of directories.values()) fs.closeSync(fd)
+    throw error
   }
 }
 

@@ -40,13 +40,25 @@ export async function syncFile(file: NewFile): Promise<void> {
  */
 export async function storeFiles(files: readonly SmallFile[]): Promise<void> {
   const written = await disk.writeNewFiles(files)
-  const synced = await Promise.allSettled(written.map(({ fd }) => syncs(() => fsync(fd))))
-  const failed = synced.find((end) => end.status === 'rejected')
-  if (failed) {
+  try {
+    await syncAll(written.map(({ fd }) => fd))
+  } catch (error) {
     await disk.discardNewFiles(written)
-    throw failed.reason
+    throw error
   }
-  await disk.nameFiles(written)
+  const directories = await disk.nameFiles(written)
+  try {
+    await syncAll(directories)
+  } finally {
+    for (const fd of directories) fs.closeSync(fd)
+  }
+}
+
+/** All of them have been tried when it resolves or rejects. */
+async function syncAll(descriptors: readonly number[]): Promise<void> {
+  const synced = await Promise.allSettled(descriptors.map((fd) => syncs(() => fsync(fd))))
+  const failed = synced.find((end) => end.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 /**
