@@ -54,6 +54,8 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
     let failure: Error | undefined
     let answer: http.IncomingMessage | undefined
     let direct: DirectBody | undefined
+    let isDirectOver = false
+    let connection: Socket | undefined
     let hadSurplus = false
     let isUsedConnection = false
     const request = (url.protocol === 'https:' ? https : http).request({
@@ -87,6 +89,8 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
       // A server may answer before it has read all; then it will not.
       message.once('end', () => {
         if (!request.writableFinished) request.destroy()
+        // A body that nobody took is still on its way.
+        if (direct && !isDirectOver) connection?.destroy()
       })
       message.once('close', () => signal.removeEventListener('abort', onAbort))
       resolve({ message, hadSurplus: () => direct?.hadSurplus ?? hadSurplus, direct })
@@ -100,13 +104,17 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
       reject(new RequestFailed(failure ?? error, failure === undefined && isGone && isUsedConnection))
     })
     request.on('socket', (socket) => {
+      connection = socket
       isUsedConnection = usedConnections.has(socket)
       usedConnections.add(socket)
       if (plain.takesDirect)
         expectDirectBody(socket, plain.takesDirect, (body) => {
           direct = body
           // Only then is its connection free for the next request.
-          return () => void answer?.resume()
+          return () => {
+            isDirectOver = true
+            answer?.resume()
+          }
         })
     })
     request.on('close', () => {

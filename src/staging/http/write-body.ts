@@ -4,8 +4,8 @@ import type { HttpAnswer } from '../http-client.js'
 import { takeBody } from './take-body.js'
 
 /** Measured: while one block is written, others are filled. */
-const BLOCK_BYTES = 256 * 1024
-const MAX_BLOCKS = 4
+const BLOCK_BYTES = 512 * 1024
+const MAX_BLOCKS = 3
 /** So much is put on disk while more is arriving, or the end of a large file would wait for all of it. */
 const SYNC_BYTES = 64 * 1024 * 1024
 
