@@ -43,12 +43,15 @@ export interface BodyControl {
   stop(): void
 }
 
+/** What is there already in one or more pieces, or a stream. */
+export type RequestBody = Readable | Buffer | readonly Buffer[]
+
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE'
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
   /** Called anew for every redirect that repeats the body. */
-  readonly body?: () => Readable | Buffer
+  readonly body?: () => RequestBody
   readonly bodyBytes?: number
   /** Told when the system has taken all of a body: its memory may be used again. */
   readonly onSent?: () => void

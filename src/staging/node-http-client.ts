@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
 import type { Logger } from '../lib/log.js'
 import { type Agents, createAgents } from './http/agents.js'
 import { compileHosts } from './http/allowed-hosts.js'
@@ -13,7 +12,7 @@ import { MAX_REDIRECTS, nextHop } from './http/redirect.js'
 import { type PlainAnswer, RequestFailed, sendRequest } from './http/send-request.js'
 import { readAuthority } from './http/trust.js'
 import type { Timeouts } from './http/watch-connection.js'
-import type { HttpAnswer, HttpClient, HttpRequest } from './http-client.js'
+import type { HttpAnswer, HttpClient, HttpRequest, RequestBody } from './http-client.js'
 import { publicUrl, TransferError } from './transfer-error.js'
 
 export interface HttpClientOptions {
@@ -157,7 +156,7 @@ async function send(sender: Sender, request: HttpRequest, url: URL, trusted: boo
 /** Without one, a POST without a body would be sent in chunks. */
 function contentLength(
   { method, bodyBytes }: HttpRequest,
-  body: Readable | Buffer | undefined,
+  body: RequestBody | undefined,
 ): Record<string, string> {
   const known = bodyBytes ?? (Buffer.isBuffer(body) ? body.length : undefined)
   if (known !== undefined) return { 'content-length': String(known) }

@@ -52,7 +52,7 @@ interface Batch {
 }
 
 /** Attempts of the node that have left their places, and hold files that the disk has not taken yet. */
-const MAX_WITHOUT_PLACE = 32
+const MAX_WITHOUT_PLACE = 24
 
 /** At most `atOnce` transfers for the whole node, `perJob` of each job. */
 export function createTransferQueue(limits: { atOnce: number; perJob: number }): TransferQueue {

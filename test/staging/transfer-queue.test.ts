@@ -89,7 +89,7 @@ describe('the queue of transfers', () => {
     const running = queue.run(transfers, new AbortController().signal).then(() => {
       isOver = true
     })
-    await waitFor(() => begun === 33, { what: '32 that wait for the disk, and one that holds its place' })
+    await waitFor(() => begun === 25, { what: '24 that wait for the disk, and one that holds its place' })
     expect(isOver).toBe(false)
     stored()
     await running

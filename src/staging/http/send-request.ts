@@ -1,9 +1,9 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { errnoOf } from '../../lib/errors.js'
-import type { DirectBody } from '../http-client.js'
+import type { DirectBody, RequestBody } from '../http-client.js'
 import { TransferError } from '../transfer-error.js'
 import { expectDirectBody } from './direct-reads.js'
 import type { RecyclingReadable } from './file-stream.js'
@@ -14,7 +14,7 @@ export interface PlainRequest {
   readonly url: URL
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body: Readable | Buffer | undefined
+  readonly body: RequestBody | undefined
   readonly onSent: (() => void) | undefined
   readonly agent: http.Agent
   readonly timeouts: Timeouts
@@ -119,7 +119,7 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
     })
     request.on('close', () => {
       plain.over(fail)
-      if (body && !Buffer.isBuffer(body)) body.destroy()
+      if (body instanceof Readable) body.destroy()
       if (answer) return
       signal.removeEventListener('abort', onAbort)
       reject(new RequestFailed(failure ?? new Error('it ended without an answer'), false))
@@ -132,16 +132,19 @@ export function sendRequest(plain: PlainRequest): Promise<PlainAnswer> {
 
 function sendBody(
   request: http.ClientRequest,
-  body: RecyclingReadable | Buffer | undefined,
+  body: RequestBody | undefined,
   fail: (why: unknown) => void,
 ): void {
-  if (body === undefined || Buffer.isBuffer(body)) {
-    request.end(body)
+  if (!(body instanceof Readable)) {
+    // Node sends them together with the head.
+    if (body) for (const piece of Buffer.isBuffer(body) ? [body] : body) request.write(piece)
+    request.end()
     return
   }
+  const { recycle }: RecyclingReadable = body
   body.on('error', fail)
   body.on('data', (piece: Buffer) => {
-    if (!request.write(piece, () => body.recycle?.(piece))) body.pause()
+    if (!request.write(piece, () => recycle?.(piece))) body.pause()
   })
   request.on('drain', () => body.resume())
   body.on('end', () => request.end())

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import { giveBackBuffer } from '../../lib/shared-buffer.js'
 import type { LocalFile, Transferred, TransferTools } from '../action.js'
 import type { HttpAnswer, HttpRequest } from '../http-client.js'
@@ -29,25 +28,17 @@ async function sendContent(
   const pieces = [form.before, Buffer.from(content.buffer, content.byteOffset, bytes), form.after]
   const bodyBytes = form.before.length + bytes + form.after.length
   let isSent = false
-  let taken = 0
-  const body = (): Readable => {
+  const body = (): readonly Buffer[] => {
     isSent = false
-    taken = 0
-    return Readable.from(takenOneByOne(), { objectMode: false })
-  }
-  function* takenOneByOne(): Generator<Buffer> {
-    for (const piece of pieces) {
-      yield piece
-      taken++
-    }
+    return pieces
   }
   const onSent = (): void => {
     isSent = true
   }
   await post(url, form, { bodyBytes, body, onSent, isRepeatable: true }, tools)
-  if (taken < pieces.length) throw notTaken(url)
-  // Else some of it may still be on its way out.
-  if (isSent) giveBackBuffer(content)
+  // Else its memory may still be on its way out.
+  if (!isSent) throw notTaken(url)
+  giveBackBuffer(content)
   tools.progress(bytes)
   return { bytes, resumedFrom: 0 }
 }
