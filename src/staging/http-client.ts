@@ -30,6 +30,8 @@ export interface DirectBody {
 export interface BodyTaker {
   /** Memory for what comes next, at least one byte; undefined: not now, until the body is resumed. */
   room(): Uint8Array | undefined
+  /** Whether to wait with the next read until the body is resumed. It goes to memory that is given already, so there is still room. */
+  isFull?(): boolean
   /** So many bytes are in the memory that was given last, from its beginning. */
   filled(bytes: number): void
   /** It is whole, or this has cut it. Nothing is called after. */

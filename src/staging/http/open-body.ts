@@ -37,12 +37,16 @@ export class OpenBody implements DirectBody {
 
   /** Whether it can take the next read at once. */
   isReady(): boolean {
-    return this.#isOver || (this.#taker !== undefined && this.#held === undefined)
+    return this.#isOver || (this.#canRead() && this.#taker?.isFull?.() !== true)
+  }
+
+  #canRead(): boolean {
+    return this.#taker !== undefined && this.#held === undefined
   }
 
   /** Where the next read goes; undefined: to memory of the connection. */
   room(): Uint8Array | undefined {
-    if (!this.isReady() || this.#toCome === 0) return undefined
+    if (!this.#canRead() || this.#isOver || this.#toCome === 0) return undefined
     this.#given = this.#taker?.room()?.subarray(0, this.#toCome)
     return this.#given
   }
@@ -57,7 +61,8 @@ export class OpenBody implements DirectBody {
       this.#taker?.filled(here)
     } else if (here > 0) this.#held = memory.subarray(0, here)
     this.#goOn()
-    return this.isReady()
+    // After the last of it, what should not follow is looked for.
+    return this.isReady() || (this.#toCome === 0 && this.#canRead())
   }
 
   /** Hands on what is held, as far as there is room, and tells the end. */

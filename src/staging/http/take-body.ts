@@ -41,7 +41,7 @@ function takeReadable(body: Readable, taker: BodyTaker): BodyControl {
     countBodyBytes(chunk.length)
     held = chunk
     deliver()
-    if (held) body.pause()
+    if (held || taker.isFull?.()) body.pause()
   }
   const onEnd = (): void => {
     isEnded = true
@@ -59,7 +59,7 @@ function takeReadable(body: Readable, taker: BodyTaker): BodyControl {
 
   return {
     resume() {
-      if (!held || isOver) return
+      if (isOver || taker.isFull?.()) return
       deliver()
       if (held) return
       if (failure || isEnded) end()

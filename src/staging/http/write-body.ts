@@ -6,6 +6,8 @@ import { takeBody } from './take-body.js'
 /** Measured: while one block is written, others are filled. */
 const BLOCK_BYTES = 512 * 1024
 const MAX_BLOCKS = 3
+/** That many wait to be written, and no more is read. */
+const MAX_FULL = MAX_BLOCKS - 1
 /** So much is put on disk while more is arriving, or the end of a large file would wait for all of it. */
 const SYNC_BYTES = 64 * 1024 * 1024
 
@@ -129,10 +131,11 @@ export function writeBody(
     }
     const control = takeBody(answer, {
       room() {
-        if (!open && full.length < MAX_BLOCKS - 1)
+        if (!open && full.length <= MAX_FULL)
           open = { memory: spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES), from: 0, filled: 0 }
         return open?.memory.subarray(open.filled)
       },
+      isFull: () => full.length >= MAX_FULL,
       filled(bytes) {
         if (!open) return
         open.filled += bytes

@@ -75,6 +75,36 @@ describe('a body of a known length', () => {
     expect(new Set(connections).size).toBe(1)
   })
 
+  it('comes no further while whoever takes it is full', async () => {
+    const { ask } = await begin(withLength)
+    const answer = await ask()
+    const whole = Buffer.alloc(BYTES)
+    let have = 0
+    let isFull = false
+    let tooEarly = 0
+    await new Promise<void>((resolve, reject) => {
+      const control = answer.direct?.take({
+        room: () => whole.subarray(have, have + 100_000),
+        isFull: () => isFull,
+        filled(bytes) {
+          if (isFull) tooEarly++
+          have += bytes
+          isFull = true
+          // Time in which more could come.
+          void nextTurn()
+            .then(() => nextTurn())
+            .then(() => {
+              isFull = false
+              control?.resume()
+            })
+        },
+        end: (error) => (error ? reject(error) : resolve()),
+      })
+    })
+    expect(whole.equals(CONTENT)).toBe(true)
+    expect(tooEarly).toBe(0)
+  })
+
   it('keeps its connection to itself until it is taken', async () => {
     const { ask, connections } = await begin(withLength)
     const first = await ask()
