@@ -8,6 +8,7 @@ import {
   readSmallFile,
 } from '../../lib/confined-file.js'
 import { closePartFile, openDirectoryToSync, openPartFile, removePartFile } from '../../lib/part-file.js'
+import { PIECE_BYTES } from '../../lib/write-all.js'
 
 /** A file that is small enough to be held. */
 export interface SmallFile {
@@ -53,7 +54,8 @@ function nameFiles(files: readonly NewFile[]): number[] {
 function writeNewFile(base: string, components: readonly string[], content: Uint8Array): NewFile {
   const file = openNewFile(base, components)
   try {
-    for (let at = 0; at < content.length; ) at += fs.writeSync(file.fd, content, at)
+    for (let at = 0; at < content.length; )
+      at += fs.writeSync(file.fd, content, at, Math.min(PIECE_BYTES, content.length - at))
     return file
   } catch (error) {
     discardNewFile(file)

@@ -1,10 +1,10 @@
 import fs from 'node:fs'
-import { writeAll } from '../../lib/write-all.js'
+import { PIECE_BYTES, writeAll } from '../../lib/write-all.js'
 import type { HttpAnswer } from '../http-client.js'
 import { takeBody } from './take-body.js'
 
 /** Measured: while one block is written, others are filled. */
-const BLOCK_BYTES = 512 * 1024
+const BLOCK_BYTES = PIECE_BYTES
 const MAX_BLOCKS = 3
 /** That many wait to be written, and no more is read. */
 const MAX_FULL = MAX_BLOCKS - 1
