@@ -31,7 +31,7 @@ export interface Job {
   externalId: string | undefined
   /** The scheduler's id of a job whose outputs are being delivered. */
   ranAs: string | undefined
-  /** How often it was launched once more, as the scheduler had forgotten it before it began. */
+  /** How often it was launched once more, as the scheduler had forgotten it, or its process was killed, before it began. */
   launchesAgain: number
   readonly tool: ToolInfo | undefined
   /** Changed by `changeStatus` alone. */

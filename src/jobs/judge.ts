@@ -6,7 +6,7 @@ import { parseStarted, STARTED_FILE } from '../schedulers/started-file.js'
 import { disk } from './disk/disk.js'
 import { eventFiles, recordEnd, settleStopped } from './finish.js'
 import { changeStatus, type Job, type ManagerContext } from './job.js'
-import { launchForgotten, neverBegan } from './launch-forgotten.js'
+import { launchAgain, neverBegan } from './launch-again.js'
 import { endRun } from './staging-work.js'
 import { wentDown } from './went-down.js'
 
@@ -77,7 +77,7 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
   const code = await disk.readReturnCode(job.directory.path, overdue)
   if (code !== undefined) return endRun(context, job, { status: 'complete', returnCode: code })
   if (!overdue) return recheckLater(context, job, report)
-  if (report.forgotten && (await neverBegan(job))) return launchForgotten(context, job)
+  if (await neverBegan(context, job, report)) return launchAgain(context, job, report)
   if (report.exitCode !== undefined)
     return endRun(context, job, { status: 'complete', exitCode: report.exitCode })
   if (report.unexplained !== undefined)

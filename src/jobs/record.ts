@@ -17,7 +17,7 @@ export interface JobRecord {
   readonly tool?: ToolInfo
   /** Its states so far, with their times; written with every write of the record, never for its own sake. */
   readonly history?: readonly StateNote[]
-  /** How often it was launched once more, as the scheduler had forgotten it before it began. */
+  /** How often it was launched once more, as the scheduler had forgotten it, or its process was killed, before it began. */
   readonly launchesAgain?: number
   /** Cancelled, but the scheduler has not yet confirmed that everything has stopped. */
   readonly stopping?: true

@@ -23,7 +23,7 @@ import { endCutOff, wentDown } from './went-down.js'
  * | alive | yes | – | finish from its return code |
  * | alive, may have begun before the machine went down | – | – | lost, or failed unless its results are known to be on the disk |
  * | alive | no | yes | adopt: go on watching it |
- * | alive | no | no | launch it: it was never handed over, or its script refuses a second run (as does the monitor: launch-forgotten.ts) |
+ * | alive | no | no | launch it: it was never handed over, or its script refuses a second run (as does the monitor: launch-again.ts) |
  * | alive, its inputs not all fetched | – | no | fetch the rest, then launch it |
  * | ended, its outputs not all delivered | – | – | deliver the rest |
  * | alive, directory gone | – | – | lost |
@@ -97,7 +97,8 @@ async function takeUp(
     else if (externalId === undefined && job.stagesIn) toBringIn.push(job)
     else if (externalId === undefined) {
       toLaunch.push(job)
-      noteEvent(context, job.id, { kind: 'launch-again', began: begun.has(job) })
+      const where = context.bootId === '' ? {} : { local: true as const }
+      noteEvent(context, job.id, { kind: 'launch-again', began: begun.has(job), ...where })
     }
     askSoon(job)
   }

@@ -93,7 +93,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
   async function follow(entry: RunningJob, script: StartedScript): Promise<void> {
     const exitCode = await script.ended
     if (closing.signal.aborted) return
-    if (exitCode !== undefined) return finish(entry, { state: 'ended', exitCode })
+    if (exitCode !== undefined) return finish(entry, { ...(await endOf(entry, exitCode)), exitCode })
     // Our start came second (an earlier server had started the script and died before that could be seen: that run
     // counts), or whoever waited for the script was killed.
     const found = await findRunner(entry.job).catch(() => undefined)
@@ -112,7 +112,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
     const status = await awaitExitStatus(directory, closing.signal)
     // Counts only where there is no code.
     const why = (await isForeignScript(script)) ? { unexplained: ENDED_UNSEEN } : {}
-    await finish(entry, { state: 'ended', ...status, ...why })
+    await finish(entry, { ...(await endOf(entry, status.exitCode)), ...status, ...why })
   }
 
   async function finish(entry: RunningJob, report: SchedulerReport): Promise<void> {
@@ -265,6 +265,13 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
       await Promise.all([...running.values()].map((entry) => entry.killing))
     },
   }
+}
+
+/** A script marks its begin before anything else. */
+async function endOf(entry: RunningJob, exitCode: number | undefined): Promise<SchedulerReport> {
+  const isKilled = entry.process !== undefined && (exitCode === undefined || exitCode < 0)
+  const isUnbegun = isKilled && (await findRunner(entry.job).catch(() => undefined)) === 'none'
+  return isUnbegun ? { state: 'ended', unbegun: true } : { state: 'ended' }
 }
 
 function newEntry(job: Submission, process: ProcessIdentity | undefined): RunningJob {

@@ -13,6 +13,8 @@ export interface SchedulerReport {
    * the same when somebody has removed it.
    */
   readonly forgotten?: true
+  /** Of one that has ended: its process went by a signal, or nobody knows how, and its script had not come to its first line. */
+  readonly unbegun?: true
   /**
    * Set when the node, not the tool, ended the job: walltime, memory, node failure, cancelled from outside, launch
    * failure. A sentence for the admin, in Slurm's own words where there are some.

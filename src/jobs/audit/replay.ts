@@ -164,6 +164,8 @@ function live(life: Life, event: JobEvent, broken: Broken): void {
       life.launches = Math.max(1, life.launches)
       return
     case 'launch-again':
+      // A process of this machine is seen as soon as it is there, and may be killed before its script begins.
+      if (event.killed || event.local) life.hasRun = false
       if (event.began || life.hasRun)
         broken('launched-once', 'was to be launched again after a restart, although it had begun to run')
       life.launchesAgain++

@@ -33,6 +33,7 @@ export function describeEvent(event: JobEvent): string {
     case 'found-again':
       return `found again after a restart, as ${event.externalId}`
     case 'launch-again':
+      if (event.killed) return 'its process was killed before it began, is launched again'
       if (event.forgotten) return 'forgotten by the scheduler before it began, is launched again'
       return `not found after a restart, is launched; its script had ${event.began ? '' : 'not '}begun`
     case 'taken-over':

@@ -53,8 +53,17 @@ export type JobNews =
   | { readonly kind: 'retry-stage-out' }
   /** After a restart: the scheduler has it. */
   | { readonly kind: 'found-again'; readonly externalId: string }
-  /** After a restart, or `forgotten`: the scheduler does not have it. `began`: its script had been started all the same. */
-  | { readonly kind: 'launch-again'; readonly began: boolean; readonly forgotten?: true }
+  /**
+   * After a restart, or `forgotten`: the scheduler does not have it. `killed`: its process was, before it began. `local`: its begin is
+   * marked on this machine. `began`: its script had been started all the same.
+   */
+  | {
+      readonly kind: 'launch-again'
+      readonly began: boolean
+      readonly forgotten?: true
+      readonly killed?: true
+      readonly local?: true
+    }
   /** A Python Pulsar went on with it, or had it; what that did is not in the journal. */
   | { readonly kind: 'taken-over'; readonly status: JobStatus }
   /** A clean stop left it where a Python Pulsar finds it. */

@@ -81,6 +81,13 @@ describe('an audit finds nothing in', () => {
     await tell('4', submitted, { kind: 'launched', externalId: 'x4' })
     await node('a')
     await tell('4', { kind: 'launch-again', began: false }, { kind: 'launched', externalId: 'x4' }, running)
+    for (const why of [{ killed: true }, { local: true }] as const)
+      await tell(
+        '4',
+        { kind: 'launch-again', began: false, ...why },
+        { kind: 'launched', externalId: 'x4' },
+        running,
+      )
     await tell('4', { kind: 'state', to: 'queued' }, running, cancelled, stopped)
     await ended('4', 'cancelled')
     await append({ kind: 'node-stopped', atMs: ++clock })
