@@ -5,6 +5,8 @@
  *                    the words of struct state below, mapped: what to do at which call, and what was met
  *   MAGNETAR_LOG     (a directory, with a slash at its end) what changed the disk, in order: log, and contents as they were when
  *                    they were synced: 0, 1, 2, …
+ *   MAGNETAR_LIFE    which server of several, one after the other, the process belongs to: the script of a job which an earlier one has
+ *                    started may begin after the words were set for the next
  * MAGNETAR_ROOT is the directory, without links, without a slash at its end. faults.ts is the other side.
  */
 #define _GNU_SOURCE
@@ -35,7 +37,7 @@ static const char *const names[CLASSES] = {"open", "create", "write", "sync", "r
                                            "mkdir", "rmdir", "link", "symlink", "truncate", "fork"};
 
 struct state {
-  _Atomic int server;     /* 0: the server; set by the first process */
+  _Atomic int server;     /* 0: the server; set by the first process of its life */
   _Atomic int armed;      /* 1 */
   _Atomic unsigned mask;  /* 2: of classes */
   _Atomic int at;         /* 3: the number of the call, from 1 */
@@ -51,7 +53,8 @@ struct state {
   _Atomic int blobs;      /* 13 */
   _Atomic int power;      /* 14: a kill is a loss of power */
   _Atomic int until;      /* 15: the first call was met OFTEN_SECONDS before this */
-  _Atomic int counts[16]; /* 16 */
+  _Atomic int counts[15]; /* 16 */
+  _Atomic int life;       /* 31 */
   char what[512];         /* at byte 128: the first call that was met */
 };
 
@@ -64,7 +67,7 @@ static int log_fd = -1;
 
 __attribute__((constructor)) static void begin(void) {
   const char *file = getenv("MAGNETAR_FAULTS"), *below = getenv("MAGNETAR_ROOT"), *logs = getenv("MAGNETAR_LOG");
-  const char *self = getenv("LD_PRELOAD");
+  const char *self = getenv("LD_PRELOAD"), *life = getenv("MAGNETAR_LIFE");
   if (!file || !below || !self) return;
   int fd = (int)syscall(SYS_openat, AT_FDCWD, file, O_RDWR | O_CLOEXEC, 0);
   if (fd < 0) return;
@@ -78,7 +81,7 @@ __attribute__((constructor)) static void begin(void) {
   snprintf(faults_file, sizeof faults_file, "%s", file);
   state = found;
   int none = 0;
-  atomic_compare_exchange_strong(&state->server, &none, getpid());
+  if (life && atoi(life) == atomic_load(&state->life)) atomic_compare_exchange_strong(&state->server, &none, getpid());
 }
 
 /* The path without links in what leads to it, as far as the server's own ways need that: /proc/self/fd/N/name and relative ones. */

@@ -68,6 +68,7 @@ const WORD = {
   power: 14,
   until: 15,
   counts: 16,
+  life: 31,
 }
 const WORDS = 32
 const WHAT_BYTES = 512
@@ -75,13 +76,13 @@ const SCOPES = { server: 1, jobs: 2, all: 3 }
 
 /** Steers the fault library in all processes of one server and its jobs. */
 export interface FaultLayer {
-  /** For the server. */
+  /** For the server that is started next. */
   readonly env: Readonly<Record<string, string>>
   /** Where the log of changes is. */
   readonly logDirectory: string
   /** The next processes find that the machine was started anew. */
   reboot(): void
-  /** Before each start: the next process is the server. Nothing is armed then. */
+  /** Before each start: the first process with `env` as it is then is the server. Nothing is armed then. */
   reset(options?: { readonly logs?: boolean }): void
   arm(fault: Fault): void
   /** Counts the calls of the server and lets all of them pass. */
@@ -134,10 +135,12 @@ export function createFaultLayer(library: string, directory: string, root: strin
     readSync(fd, bytes, 0, 4, word * 4)
     return bytes.readInt32LE()
   }
+  let life = 0
   function clear(): void {
     put(WORD.armed, 0)
     for (const word of [WORD.at, WORD.counter, WORD.met, WORD.power, WORD.until]) put(word, 0)
     writeSync(fd, Buffer.alloc(WORDS * 4 - WORD.counts * 4 + WHAT_BYTES), 0, undefined, WORD.counts * 4)
+    put(WORD.life, life)
   }
   function start(fault: Fault, mask: number): void {
     clear()
@@ -154,15 +157,19 @@ export function createFaultLayer(library: string, directory: string, root: strin
     put(WORD.armed, 1)
   }
   return {
-    env: {
-      LD_PRELOAD: library,
-      MAGNETAR_FAULTS: file,
-      MAGNETAR_ROOT: root,
-      MAGNETAR_LOG: `${logDirectory}/`,
+    get env() {
+      return {
+        LD_PRELOAD: library,
+        MAGNETAR_FAULTS: file,
+        MAGNETAR_ROOT: root,
+        MAGNETAR_LOG: `${logDirectory}/`,
+        MAGNETAR_LIFE: String(life),
+      }
     },
     logDirectory,
     reboot: () => writeFileSync(`${file}.boot`, `${randomUUID()}\n`),
     reset({ logs = false } = {}) {
+      life += 1
       clear()
       put(WORD.over, 0)
       put(WORD.lock, 0)
