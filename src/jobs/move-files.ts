@@ -89,7 +89,7 @@ export async function moveFiles(
           })
           .finally(() => progress.underWay.delete(name))
         resumed += done.resumedFrom
-        notes.setDone(
+        await notes.setDone(
           name,
           journaled(context, job.id, {
             kind: direction === 'in' ? 'fetched' : 'delivered',
@@ -123,11 +123,6 @@ export async function moveFiles(
   })
   try {
     await context.transfers.run(transfers, signal)
-    await notes.written()
-  } catch (error) {
-    // Nothing may be noted any more of a job that is cleaned up now.
-    await notes.written().catch(() => {})
-    throw error
   } finally {
     stopReporting()
     context.retries.ended(job.id)

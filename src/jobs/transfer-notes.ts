@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Store, StoreChange } from '../store/store.js'
 
 /**
@@ -9,17 +10,9 @@ export interface TransferNotes {
   isDone(transfer: string): boolean
   text(transfer: string): string | undefined
   setText(transfer: string, text: string): Promise<void>
-  /**
-   * Written soon, with what else is noted meanwhile. @param news written together with the note
-   * @throws the store's error, when an earlier note could not be written
-   */
-  setDone(transfer: string, news: StoreChange): void
-  /** Resolves when all is written. @throws the store's error */
-  written(): Promise<void>
+  /** @param news written together with the note */
+  setDone(transfer: string, news: StoreChange): Promise<void>
 }
-
-/** For so long notes are collected: each write costs as much as fetching a quarter of a MiB. */
-const COLLECT_MS = 5
 
 interface Note {
   readonly done?: true
@@ -42,52 +35,28 @@ export async function openTransferNotes(
   const prefix = notesPrefix(manager, jobId)
   const notes = new Map<string, Note>()
   for await (const [key, note] of store.entries<Note>(prefix)) notes.set(key.slice(prefix.length), note)
-  let waiting: StoreChange[] = []
-  let timer: NodeJS.Timeout | undefined
-  /** All writes that were begun; never rejects. */
-  let begun: Promise<unknown> = Promise.resolve()
-  /** Of a note that somebody relies on. */
-  let failure: { readonly error: unknown } | undefined
-
-  const put = (transfer: string, note: Note, ...news: StoreChange[]): void => {
+  let waiting: { readonly changes: StoreChange[]; readonly written: Promise<void> } | undefined
+  // Files are stored several at a time: what is noted of them in one turn is one write.
+  const put = (transfer: string, note: Note, ...news: StoreChange[]): Promise<void> => {
     notes.set(transfer, note)
-    waiting.push({ type: 'put', key: `${prefix}${transfer}`, value: note }, ...news)
+    waiting ??= begin()
+    waiting.changes.push({ type: 'put', key: `${prefix}${transfer}`, value: note }, ...news)
+    return waiting.written
   }
-  const write = async (): Promise<void> => {
-    const changes = waiting
-    const isRelied = timer !== undefined
-    clearTimeout(timer)
-    timer = undefined
-    waiting = []
-    if (changes.length === 0) return
-    // Without waiting for the disk: what a power cut forgets is moved once more, which does no harm.
-    const writing = store.write(changes, { lazy: true })
-    begun = Promise.allSettled([begun, writing])
-    try {
-      await writing
-    } catch (error) {
-      if (isRelied) failure ??= { error }
-      throw error
-    }
+  const begin = (): { changes: StoreChange[]; written: Promise<void> } => {
+    const changes: StoreChange[] = []
+    const written = nextTurn().then(() => {
+      waiting = undefined
+      // Without waiting for the disk: what a power cut forgets is moved once more, which does no harm.
+      return store.write(changes, { lazy: true })
+    })
+    return { changes, written }
   }
   return {
     isDone: (transfer) => notes.get(transfer)?.done ?? false,
     text: (transfer) => notes.get(transfer)?.text,
-    setText(transfer, text) {
-      put(transfer, { text })
-      return write()
-    },
-    setDone(transfer, news) {
-      if (failure) throw failure.error
-      put(transfer, { done: true }, news)
-      // What failed is told by whatever comes next.
-      timer ??= setTimeout(() => void write().catch(() => {}), COLLECT_MS)
-    },
-    async written() {
-      await write()
-      await begun
-      if (failure) throw failure.error
-    },
+    setText: (transfer, text) => put(transfer, { text }),
+    setDone: (transfer, news) => put(transfer, { done: true }, news),
   }
 }
 
