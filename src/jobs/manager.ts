@@ -58,6 +58,7 @@ export interface RunningManager {
 }
 
 const RECENT_JOBS = 1000
+const LONGEST_LINE = 2000
 
 /** Puts one manager together: its directories, its watch on job scripts, its jobs. */
 export async function openManager(parts: ManagerParts): Promise<RunningManager> {
@@ -114,7 +115,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
         : `${change.from} -> ${change.to}`
       const isBad = change.to === 'failed' || change.to === 'lost'
       // The first line says what; all of it is in the job's status.
-      if (isBad) log.warn({ job: change.jobId }, line.split('\n', 1)[0] ?? line)
+      if (isBad) log.warn({ job: change.jobId }, (line.split('\n', 1)[0] ?? line).slice(0, LONGEST_LINE))
       else log.info({ job: change.jobId }, line)
       if (!isDone(change.to)) noteEvent(context, change.jobId, { kind: 'state', to: change.to })
       if (change.to === 'running') staging.watch(change.jobId)

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { RunningManager } from '../../src/jobs/manager.js'
-import { silentLogger } from '../../src/lib/log.js'
+import { type Logger, silentLogger } from '../../src/lib/log.js'
 import { createHttpClient } from '../../src/staging/node-http-client.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
@@ -255,6 +255,24 @@ describe('a job of a Python server', () => {
     writeFileSync(index('preprocessing'), '')
     const document = await serve(({ manager }) => manager.status('7'))
     expect(document).toMatchObject({ status: 'failed', stderr: expect.stringContaining('No such host') })
+  })
+
+  it('is failed with the begin and the end of a reason that is far too long, in a log line of a length', async () => {
+    flag('preprocessing_failed', true)
+    writeFileSync(job('stderr'), `begin ${'"'.repeat(3_000_000)} end`)
+    writeFileSync(index('preprocessing'), '')
+    const said: string[] = []
+    const warn = (first: object | string, second?: string): void => void said.push(second ?? String(first))
+    const log: Logger = { ...silentLogger, warn, child: () => log }
+    const running = await startManager(root, scheduler, { store, log })
+    await running.load()
+    const { status, stderr } = await running.manager.status('7')
+    await running.close()
+    expect(status).toBe('failed')
+    expect(/^begin "+\n\.\.\n"+ end\n$/.test(String(stderr))).toBe(true)
+    expect(JSON.stringify(await store.get('ended/_default_/7')).length).toBeLessThan(100_000)
+    expect(said.some((line) => line.includes('begin'))).toBe(true)
+    expect(Math.max(...said.map((line) => line.length))).toBeLessThan(3000)
   })
 
   it('goes when it is cleaned after it had ended there, and nothing else does', async () => {

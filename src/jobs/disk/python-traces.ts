@@ -6,6 +6,12 @@ import { readIfThere } from './end.js'
 import { readLaunchConfig } from './launch-config.js'
 import { launchProblem, probeLaunchConfig } from './launch-probe.js'
 import type { ToolInfo } from './setup.js'
+import { readStream } from './streams.js'
+
+/** It goes into the log, the journal and the job's record. */
+const FAILURE_LIMIT_BYTES = 16 * 1024
+/** No id is longer. */
+const MAX_TEXT = 4096
 
 /** What a Python server has left of a job (reference/job-lifecycle §2, §9). */
 export interface PythonTraces {
@@ -50,7 +56,9 @@ export function readPythonTraces(directory: string): PythonTraces {
     isWaiting:
       fs.lstatSync(path.join(directory, 'command_line'), { throwIfNoEntry: false })?.isFile() === true,
     launchFailed: has('preprocessing_failed'),
-    failure: has('preprocessing_failed') ? readIfThere(path.join(directory, 'stderr'))?.trim() : undefined,
+    failure: has('preprocessing_failed')
+      ? readStream(directory, 'stderr', FAILURE_LIMIT_BYTES)?.trim()
+      : undefined,
     isCancelled: has('cancelled'),
     isHandedOver: has('preprocessed') || has('submitted'),
     mayHaveBegun: has('metadata/job_stdout'),
@@ -87,11 +95,11 @@ function toolOf(directory: string): ToolInfo {
   }
 }
 
-/** A text that a Python server keeps as JSON; undefined also for what was cut off when it was killed. */
+/** An id or a status that a Python server keeps as JSON; undefined also for what was cut off when it was killed, or is far too long for one. */
 export function readText(directory: string, name: string): string | undefined {
   try {
     const value: unknown = JSON.parse(readIfThere(path.join(directory, name)) ?? 'null')
-    return typeof value === 'string' ? value : undefined
+    return typeof value === 'string' && value.length <= MAX_TEXT ? value : undefined
   } catch {
     return undefined
   }
