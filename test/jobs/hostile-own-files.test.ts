@@ -132,6 +132,29 @@ it('a return code that a job closed for everybody is none, so that the job comes
   if (process.getuid?.() !== 0) expect(await disk.readReturnCode(job, true)).toBeUndefined()
 })
 
+describe.each(Object.keys(KINDS))('%s where the script of a job is about to write', (kind) => {
+  it.each([
+    'pid',
+    'return_code',
+    '.magnetar-exit',
+    '.magnetar-synced',
+  ])('%s is in its way no more', async (name) => {
+    const file = path.join(job, name)
+    KINDS[kind]?.(file)
+    await disk.writeScript(path.join(job, 'command.sh'), `echo 0 > ${name}`)
+    execFileSync('bash', ['command.sh'], { cwd: job, timeout: HANGS_MS })
+    expect(fs.readFileSync(file, 'utf8')).toBe('0\n')
+    expect(fs.readFileSync(outside, 'utf8')).toBe('4\n')
+    expect(fs.existsSync(`${outside}-new`)).toBe(false)
+  })
+})
+
+it('a return code is kept when a script is written anew', async () => {
+  fs.writeFileSync(path.join(job, 'return_code'), '7\n')
+  await disk.writeScript(path.join(job, 'command.sh'), 'true')
+  expect(fs.readFileSync(path.join(job, 'return_code'), 'utf8')).toBe('7\n')
+})
+
 it('the mark of a job is not kept for the next one in its directory', async () => {
   replace('.magnetar-job', 'a link to a file outside')
   const gone = `${job}-gone`

@@ -45,8 +45,19 @@ export function writeEnd({ directory, reason, exitCode, events }: EndFiles): voi
     replaceOwnFile(directory, 'return_code', `${exitCode}\n`)
 }
 
-/** Writes the job script. A new file each time: a bash that is still running an older one goes on reading that. */
+/** What the script and whoever waits for it write at their end, each at a name that leads through whatever has it. */
+const WRITTEN_BY_NAME = ['pid', 'return_code', '.magnetar-exit', '.magnetar-synced']
+
+/**
+ * Writes the job script. A new file each time: a bash that is still running an older one goes on reading that. Links, pipes and
+ * directories that somebody has put where it will write are removed: it would write elsewhere, or never end.
+ */
 export function writeScript(file: string, text: string): void {
+  for (const name of WRITTEN_BY_NAME) {
+    const written = path.join(path.dirname(file), name)
+    const found = fs.lstatSync(written, { throwIfNoEntry: false })
+    if (found && !found.isFile()) fs.rmSync(written, { recursive: true, force: true })
+  }
   removeFile(file)
   fs.writeFileSync(file, text, { mode: 0o700, flag: 'wx' })
 }
