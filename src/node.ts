@@ -101,6 +101,9 @@ export async function startNode(config: NodeConfig, log: Logger, host?: NodeHost
     for (const manager of config.managers) {
       const opened = await openManager({
         config: manager,
+        neighbours: config.managers
+          .filter((each) => each !== manager && each.stagingDirectory === manager.stagingDirectory)
+          .map(({ name }) => name),
         version: PULSAR_VERSION,
         scheduler: await createScheduler(manager, { log, slurm, hasSlurm }),
         returnCodeWaitMs: isLocal(manager) ? 0 : manager.returnCodeWaitMs,

@@ -11,9 +11,10 @@ import { checkJobId } from './job-id.js'
 import type { LaunchQueue } from './launch-queue.js'
 import { endedKey, type JobRecord } from './record.js'
 import type { StagingWork } from './staging-work.js'
+import { takeUpStray } from './strays.js'
 import { recordSubmit } from './submit.js'
 import { isDone } from './transitions.js'
-import type { JobManager } from './types.js'
+import type { JobManager, JobStatus } from './types.js'
 
 /** What clients may ask of one manager; each call validates the job id first. */
 export function createJobManager(
@@ -23,6 +24,22 @@ export function createJobManager(
 ): JobManager {
   const { config, store, version } = context
   const streamLimitBytes = config.maximumStreamSizeBytes ?? Number.MAX_SAFE_INTEGER
+
+  async function recordedStatus(jobId: string): Promise<JobStatus | undefined> {
+    return (
+      context.jobs.get(jobId)?.status ??
+      context.recentlyEnded.get(jobId) ??
+      (await store.get<JobRecord>(endedKey(config.name, jobId)))?.status
+    )
+  }
+
+  async function statusWithoutRecord(jobId: string, directory: string): Promise<JobStatus> {
+    const status = await disk.statusWithoutRecord(directory)
+    if (status !== 'preprocessing') return status
+    await takeUpStray(context, jobId)
+    return (await recordedStatus(jobId)) ?? status
+  }
+
   return {
     name: config.name,
     async setup({ jobId, toolId = '', toolVersion = '' }) {
@@ -37,6 +54,7 @@ export function createJobManager(
     async submit(jobId, request) {
       await untilGone(context, checkJobId(jobId))
       const submitted = await context.lock.run(jobId, () => recordSubmit(context, jobId, request))
+      if (submitted === 'handed over') return takeUpStray(context, jobId)
       if (!submitted) return
       if (submitted.job.stagesIn) return staging.bringIn(submitted.job, submitted.launch)
       launches.add(submitted.job, submitted.launch)
@@ -44,19 +62,17 @@ export function createJobManager(
     },
     async status(jobId) {
       const directory = directoryOf(context, checkJobId(jobId))
-      const status =
-        context.jobs.get(jobId)?.status ??
-        context.recentlyEnded.get(jobId) ??
-        (await store.get<JobRecord>(endedKey(config.name, jobId)))?.status ??
-        (await disk.statusWithoutRecord(directory.path))
+      const status = (await recordedStatus(jobId)) ?? (await statusWithoutRecord(jobId, directory.path))
       if (!isDone(status)) return unfinishedDocument(jobId, status)
       const results = await disk.readResults(directory.path, streamLimitBytes)
       return finalDocument(jobId, status, directory, results, config, version)
     },
     async cancel(jobId) {
-      await context.lock.run(checkJobId(jobId), () => cancelJob(context, jobId))
+      await takeUpStray(context, checkJobId(jobId))
+      await context.lock.run(jobId, () => cancelJob(context, jobId))
     },
     async clean(jobId) {
+      if (!config.debug) await takeUpStray(context, checkJobId(jobId))
       await context.lock.run(checkJobId(jobId), () => cleanJob(context, jobId))
     },
     async uploadPath(jobId, type, name) {

@@ -66,6 +66,8 @@ export interface Job {
 /** What the parts of one manager share. */
 export interface ManagerContext {
   readonly config: ManagerConfig
+  /** Names of the other managers whose jobs are in the same staging directory. */
+  readonly neighbours: readonly string[]
   /** Pulsar's version, as it stands in answers. */
   readonly version: string
   readonly scheduler: Scheduler

@@ -29,6 +29,8 @@ import type { JobManager } from './types.js'
 
 export interface ManagerParts {
   readonly config: ManagerConfig
+  /** Names of the other managers whose jobs are in the same staging directory; by default none. */
+  readonly neighbours?: readonly string[]
   readonly version: string
   readonly scheduler: Scheduler
   readonly returnCodeWaitMs: number
@@ -82,6 +84,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
   })
   const context: ManagerContext = {
     config,
+    neighbours: parts.neighbours ?? [],
     version: parts.version,
     scheduler,
     returnCodeWaitMs: parts.returnCodeWaitMs,

@@ -56,7 +56,10 @@ export async function outcomeOf(
   }
   const onCluster = externalIdOf(context, job, traces)
   if (finalStatus === 'cancelled' || traces.isCancelled) {
-    if (isLocal(context.config)) await adoptByPid(filesOf(job))
+    if (isLocal(context.config) && !(await adoptByPid(filesOf(job)))) {
+      // A Python server that was killed right after it had started the script has left no pid.
+      if (traces.mayHaveBegun && !traces.hasReturnCode) await adoptByScript(filesOf(job))
+    }
     return { kind: 'stop', ...onCluster }
   }
   if (isBroken) return broken(job, traces)
@@ -119,6 +122,10 @@ function externalIdOf(
   return { externalId }
 }
 
-function filesOf({ directory }: Job): { readonly directory: string; readonly script: string } {
+/** By which a process of the job is found. */
+export function filesOf({ directory }: Pick<Job, 'directory'>): {
+  readonly directory: string
+  readonly script: string
+} {
   return { directory: directory.path, script: directory.script }
 }

@@ -32,9 +32,12 @@ import { endCutOff, wentDown } from './went-down.js'
  *
  * Deliveries begin at once. Resolves with what else is to be done, in the order of the jobs' submits. A scheduler that is down is asked until it answers.
  */
-export async function recoverJobs(context: ManagerContext): Promise<OpenWork> {
+export async function recoverJobs(
+  context: ManagerContext,
   // Not those that are submitted from now on.
-  const earlier = [...context.jobs.values()].sort((a, b) => a.sequence - b.sequence)
+  jobs: readonly Job[] = [...context.jobs.values()],
+): Promise<OpenWork> {
+  const earlier = [...jobs].sort((a, b) => a.sequence - b.sequence)
   const delivering = new Set<Job>()
   for (let attempt = 0; ; attempt++) {
     try {

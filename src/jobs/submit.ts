@@ -31,14 +31,14 @@ export interface Submitted {
 /**
  * Records a submit so that it survives a power cut: first the uploaded files and launch_config are put on disk, then the record.
  * The order of steps is pulsar/manager_endpoint_util.py:submit_job. Resolves with undefined when the same submit was accepted
- * before. Call under the job's lock.
+ * before, and with `handed over` when a Python server has launched it of which nobody knows: see takeUpStray. Call under the job's lock.
  * @throws MagnetarError JOB_NOT_SET_UP, BAD_REQUEST, FILE_*, DISK_FULL: nothing is recorded then.
  */
 export async function recordSubmit(
   context: ManagerContext,
   jobId: string,
   request: SubmitRequest,
-): Promise<Submitted | undefined> {
+): Promise<Submitted | 'handed over' | undefined> {
   const directory = directoryOf(context, jobId)
   if (
     context.jobs.has(jobId) ||
@@ -72,6 +72,10 @@ export async function recordSubmit(
     uploads: UPLOAD_DIRECTORIES,
   })
   if (written.outcome === 'duplicate') return alreadyAccepted(context, jobId)
+  if (written.outcome === 'handed over') {
+    alreadyAccepted(context, jobId)
+    return 'handed over'
+  }
   if (written.outcome === 'not set up') {
     throw new MagnetarError(
       'JOB_NOT_SET_UP',

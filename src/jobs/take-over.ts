@@ -2,29 +2,16 @@ import path from 'node:path'
 import { messageOf } from '../lib/errors.js'
 import { listDirectory } from '../lib/fs.js'
 import { createLimit } from '../lib/limit.js'
-import { beginKey } from './begin-note.js'
+import { adoptJob, goOn, type Stranger } from './adopt-job.js'
 import { disk } from './disk/disk.js'
-import type { PythonTraces } from './disk/python-traces.js'
-import { finishJob } from './finish.js'
-import {
-  changeStatus,
-  directoryOf,
-  INDEX_KINDS,
-  indexDirectory,
-  type Job,
-  jobFromRecord,
-  type ManagerContext,
-  recordOf,
-} from './job.js'
+import { directoryOf, INDEX_KINDS, indexDirectory, type Job, type ManagerContext } from './job.js'
 import { checkJobId } from './job-id.js'
 import { journaled, noteEvent } from './journal/note.js'
-import { wantsLiveOutput } from './live-output-post.js'
 import { type IndexKind, type Parked, parkedKey } from './park.js'
-import { type Outcome, outcomeOf } from './python-outcome.js'
+import { outcomeOf } from './python-outcome.js'
 import { activeKey, endedKey } from './record.js'
-import { wantsStageIn } from './stage-in.js'
 import { distrustInputs } from './stage-in-again.js'
-import { wantsStageOut } from './wants-stage-out.js'
+import { takeOverStrays } from './strays.js'
 
 /** Jobs that are looked at together. */
 const AT_ONCE = 16
@@ -42,12 +29,23 @@ const AT_ONCE = 16
  * | its own, in an index | as far as it came; from then on it is one of ours |
  * | its own, in an index, without a launch_config that can be read | failed, and the same |
  * | in an index, without a job directory that can be read | left alone, and named |
- * | its own, in no index | it is over: its final_status counts |
+ * | its own, in no index, and its directory says that it was handed over and has not ended | see strays.ts |
+ * | its own, in no index, else | it is over: its final_status counts |
  */
 export async function takeOver(context: ManagerContext): Promise<void> {
-  const { persistenceDirectory, config, store, log } = context
-  if (persistenceDirectory === undefined) return
-  const index = await readIndex(context, persistenceDirectory)
+  const { persistenceDirectory } = context
+  const index: Index =
+    persistenceDirectory === undefined ? new Map() : await readIndex(context, persistenceDirectory)
+  if (persistenceDirectory !== undefined) await takeOverIndexed(context, persistenceDirectory, index)
+  await takeOverStrays(context, index)
+}
+
+async function takeOverIndexed(
+  context: ManagerContext,
+  persistenceDirectory: string,
+  index: Index,
+): Promise<void> {
+  const { config, store, log } = context
   const limit = createLimit(AT_ONCE)
   const parked = await store.get<Parked>(parkedKey(config.name))
   await Promise.all(
@@ -64,7 +62,7 @@ export async function takeOver(context: ManagerContext): Promise<void> {
   await Promise.all(
     strangers.readable.map((stranger) =>
       limit(async () => {
-        if (!(await adopt(context, stranger))) failed++
+        if (!(await adoptJob(context, stranger))) failed++
       }),
     ),
   )
@@ -85,12 +83,6 @@ export async function takeOver(context: ManagerContext): Promise<void> {
 }
 
 type Index = Map<string, Set<IndexKind>>
-
-interface Stranger {
-  readonly jobId: string
-  readonly kinds: ReadonlySet<IndexKind>
-  readonly traces: PythonTraces
-}
 
 async function readIndex(context: ManagerContext, persistenceDirectory: string): Promise<Index> {
   const index: Index = new Map()
@@ -176,64 +168,5 @@ async function forget(context: ManagerContext, job: Job): Promise<void> {
     { type: 'del', key: activeKey(context.config.name, job.id) },
     journaled(context, job.id, { kind: 'taken-over', status: job.status }),
     journaled(context, job.id, { kind: 'cleaned' }),
-  ])
-}
-
-/** Makes a Python server's job one of ours. @returns whether that went well */
-async function adopt(context: ManagerContext, { jobId, kinds, traces }: Stranger): Promise<boolean> {
-  const { remoteStaging, tool } = traces
-  const job = jobFromRecord(context, {
-    id: jobId,
-    status: 'preprocessing',
-    sequence: context.nextSequence(),
-    submittedAtMs: Math.trunc(traces.submittedAtMs ?? Date.now()),
-    ...(tool.toolId ? { tool } : {}),
-    ...(wantsStageIn(remoteStaging) ? { stagesIn: true as const } : {}),
-    ...(wantsStageOut(remoteStaging) || wantsLiveOutput(context.config, remoteStaging)
-      ? { stagesOut: true as const }
-      : {}),
-  })
-  context.jobs.set(jobId, job)
-  try {
-    const outcome = await outcomeOf(context, job, kinds, traces)
-    await disk.claimJobDirectory(job.directory.path)
-    noteEvent(context, jobId, { kind: 'taken-over', status: job.status })
-    await goOn(context, job, outcome)
-    context.log.info({ job: jobId }, `taken over from a Python Pulsar: ${job.status}`)
-    return true
-  } catch (error) {
-    context.jobs.delete(jobId)
-    context.log.warn({ job: jobId }, `cannot be taken over from a Python Pulsar: ${messageOf(error)}`)
-    return false
-  }
-}
-
-/** Records what is to be done, once and with sync: a job whose launch is unknown must not be found without that. */
-async function goOn(context: ManagerContext, job: Job, outcome: Outcome): Promise<void> {
-  switch (outcome.kind) {
-    case 'over':
-      return finishJob(context, job, outcome.end)
-    case 'deliver':
-      job.stagesIn = false
-      job.end = outcome.end
-      changeStatus(context, job, 'postprocessing')
-      break
-    case 'stop':
-      job.externalId = outcome.externalId
-      job.stopping = true
-      changeStatus(context, job, 'cancelled')
-      break
-    case 'launch':
-    case 'watch':
-      job.stagesIn = false
-      job.externalId = outcome.kind === 'watch' ? outcome.externalId : undefined
-      changeStatus(context, job, 'queued')
-      await disk.removeFile(path.join(job.directory.path, 'command_line'))
-  }
-  // What it did with the job is told by its files alone.
-  job.begin = undefined
-  await context.store.write([
-    { type: 'put', key: activeKey(context.config.name, job.id), value: recordOf(job) },
-    { type: 'del', key: beginKey(context.config.name, job.id) },
   ])
 }

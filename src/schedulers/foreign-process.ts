@@ -32,6 +32,11 @@ export async function adoptByPid(job: JobFiles): Promise<boolean> {
   return process !== undefined
 }
 
+/** Whether J/pid names a live process of the job; nothing is noted. */
+export async function livesByPid(job: JobFiles): Promise<boolean> {
+  return (await processOfPidFile(job)) !== undefined
+}
+
 /** Whether the script that has run is one of a Python server. */
 export async function isForeignScript(script: string): Promise<boolean> {
   const text = await readOwnFileSoon(script).catch(() => undefined)

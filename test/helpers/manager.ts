@@ -63,10 +63,12 @@ export async function startManager(
     bootId?: string
     log?: Logger
     dependencies?: Dependencies
+    neighbours?: readonly string[]
   } = {},
 ): Promise<RunningManager> {
   return openManager({
     config: managerConfig(path.join(directory, 'jobs'), more.config),
+    ...(more.neighbours ? { neighbours: more.neighbours } : {}),
     version: '0.16.0',
     scheduler,
     returnCodeWaitMs: more.returnCodeWaitMs ?? 0,

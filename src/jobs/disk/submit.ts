@@ -5,6 +5,7 @@ import { errnoOf } from '../../lib/errors.js'
 import { writePrivateFile } from '../../lib/private-file.js'
 import type { JobFilePath } from '../types.js'
 import { makeJobDirectory, readTool, type ToolInfo } from './setup.js'
+import { probeStray } from './stray-probe.js'
 
 export interface SubmitFiles {
   readonly directory: string
@@ -21,6 +22,8 @@ export interface SubmitFiles {
 export type SubmitOutcome =
   | { readonly outcome: 'duplicate' }
   | { readonly outcome: 'not set up' }
+  /** Nothing is written: it was handed over already, by a Python server (see stray-probe.ts). */
+  | { readonly outcome: 'handed over' }
   /** The files are written; these descriptors must be synced, then closed. */
   | { readonly outcome: 'written'; readonly toSync: readonly number[]; readonly tool: ToolInfo | undefined }
 
@@ -36,6 +39,7 @@ const OPEN_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constant
 export function writeSubmit(files: SubmitFiles): SubmitOutcome {
   const { directory } = files
   if (fs.existsSync(path.join(directory, 'final_status'))) return { outcome: 'duplicate' }
+  if (probeStray(directory) !== undefined) return { outcome: 'handed over' }
   if (files.setup) makeJobDirectory({ directory, ...files.setup })
   else if (!fs.existsSync(directory)) return { outcome: 'not set up' }
   for (const { base, components } of files.touch) touchFile(base, components)

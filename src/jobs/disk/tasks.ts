@@ -32,6 +32,7 @@ import {
   recycleJobDirectory,
 } from './setup.js'
 import { readResults, statusWithoutRecord } from './status.js'
+import { findStrays, probeStray } from './stray-probe.js'
 import { listResults, openResults, writeSubmit } from './submit.js'
 
 /** Whether there is anything at this path; a symbolic link counts as itself. */
@@ -49,6 +50,7 @@ export const diskTasks = {
   discardJobDirectory,
   discardNewFile,
   exists,
+  findStrays,
   leaveLocalJob,
   leaveUnlaunchedJob,
   listResults,
@@ -60,6 +62,7 @@ export const diskTasks = {
   openNewFile,
   openResults,
   park,
+  probeStray,
   readChunk,
   readIfThere,
   readLiveState,
