@@ -115,6 +115,7 @@ describe('a job that a Python server has dropped from its index', () => {
   it.each(['cancelled', 'cleaned'])('has its process ended when it is %s', async (how) => {
     const script = startScript()
     flag('pid', String(script.pid))
+    await waitFor(() => existsSync(path.join(root, 'runs')), { what: 'begin of the script' })
     const local = createLocalScheduler({ limit: 1, killGraceMs: 100 }, silentLogger)
     await serve(
       async ({ manager }) => {
@@ -242,6 +243,7 @@ describe('a job that a Python server has dropped from its index', () => {
         renameSync(away, job())
         const script = startScript()
         flag('pid', String(script.pid))
+        await waitFor(() => existsSync(path.join(root, 'runs')), { what: 'begin of the script' })
         if (how === 'status') {
           expect((await manager.status('7')).status).toMatch(/^(queued|running)$/)
           await manager.cancel('7')

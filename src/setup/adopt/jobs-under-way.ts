@@ -2,8 +2,9 @@ import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { NodeConfig } from '../../config/types.js'
 import { probePythonJob } from '../../jobs/disk/launch-probe.js'
+import { findStrays } from '../../jobs/disk/stray-probe.js'
 
-/** Jobs of a Python Pulsar that have not ended, by the index files it keeps of them. */
+/** Jobs of a Python Pulsar that have not ended, by the index files it keeps of them, and by the directories of those it has dropped from there. */
 export interface JobsUnderWay {
   readonly fetchingInputs: number
   readonly queuedOrRunning: number
@@ -20,7 +21,7 @@ export interface BrokenJob {
   readonly why: string
   /** Galaxy is told that it failed, and why, when Magnetar starts; the others are left alone. */
   readonly fails: boolean
-  /** By which the Python Pulsar knows it. */
+  /** By which the Python Pulsar knows it; "" of one that it has dropped. */
   readonly indexFile: string
 }
 
@@ -36,6 +37,7 @@ export async function countJobs(
 ): Promise<JobsUnderWay> {
   const { managers, persistenceDirectory } = config
   const known = new Set<string>()
+  const indexed = new Set<string>()
   const broken = new Map<string, BrokenJob>()
   const count = async (kind: string): Promise<number> => {
     let continued = 0
@@ -43,6 +45,7 @@ export async function countJobs(
       const index = join(persistenceDirectory ?? '', `${name}-${kind}-jobs`)
       for (const id of await list(index)) {
         const found = probePythonJob(stagingDirectory, id)
+        indexed.add(join(stagingDirectory, id))
         if (found.kind !== 'over') known.add(id)
         if (found.kind === 'continues') continued++
         if (found.kind === 'broken')
@@ -57,9 +60,29 @@ export async function countJobs(
     count(KINDS.deliveringOutputs),
   ])
   const staging = new Set(managers.map(({ stagingDirectory }) => stagingDirectory))
-  const directories = (await Promise.all([...staging].map(list))).flat()
-  const others = directories.filter((name) => !name.startsWith('.') && !known.has(name)).length
-  return { fetchingInputs, queuedOrRunning, deliveringOutputs, others, broken: [...broken.values()] }
+  const directories: string[] = []
+  let dropped = 0
+  for (const stagingDirectory of staging) {
+    const names = (await list(stagingDirectory)).filter((name) => !name.startsWith('.'))
+    directories.push(...names)
+    const unknown = names.filter((name) => !indexed.has(join(stagingDirectory, name)))
+    for (const { jobId: id, found } of findStrays(stagingDirectory, unknown)) {
+      const job = found === 'under way' ? probePythonJob(stagingDirectory, id) : undefined
+      if (job?.kind === 'continues') dropped++
+      else if (job?.kind === 'broken' && job.fails)
+        broken.set(join(stagingDirectory, id), { id, why: job.why, fails: true, indexFile: '' })
+      else continue
+      known.add(id)
+    }
+  }
+  const others = directories.filter((name) => !known.has(name)).length
+  return {
+    fetchingInputs,
+    queuedOrRunning: queuedOrRunning + dropped,
+    deliveringOutputs,
+    others,
+    broken: [...broken.values()],
+  }
 }
 
 const MOST_NAMED = 20

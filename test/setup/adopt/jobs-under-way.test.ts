@@ -42,4 +42,35 @@ describe('the jobs of a Python Pulsar', () => {
     expect(said).toContain(`remove ${root}/active/_default_-preprocessing-jobs/gone.`)
     expect(describeBroken({ broken: [] })).toEqual([])
   })
+
+  it('are counted by their directories when a restarted Python Pulsar has dropped them from its index', async () => {
+    const root = await tempDirectory()
+    const good = '{"command_line": "true"}'
+    writeFiles(root, {
+      'active/_default_-active-jobs/indexed': '',
+      'jobs/indexed/launch_config': good,
+      'jobs/indexed/preprocessed': 'true',
+      'jobs/dropped/launch_config': good,
+      'jobs/dropped/preprocessed': 'true',
+      'jobs/dropped/pid': '"999999999"',
+      'jobs/damaged/launch_config': '{"comm',
+      'jobs/damaged/preprocessed': 'true',
+      'jobs/over/launch_config': good,
+      'jobs/over/preprocessed': 'true',
+      'jobs/over/final_status': '"complete"',
+      'jobs/submitted/launch_config': good,
+      'jobs/set-up/tool_id': '""',
+    })
+    const jobs = await countJobs({
+      managers: [managerConfig(join(root, 'jobs'))],
+      persistenceDirectory: join(root, 'active'),
+      stagingDirectory: join(root, 'jobs'),
+    })
+    expect(describeJobs(jobs)).toBe(
+      '2 under way (2 queued or running), and 3 being set up or waiting to be collected',
+    )
+    expect(describeBroken(jobs).join('\n')).toMatch(
+      /^1 job cannot be continued.*\n {2}job "damaged": its launch_config is cut off/,
+    )
+  })
 })
