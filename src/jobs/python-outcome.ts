@@ -25,7 +25,7 @@ export type Outcome =
  * | preprocessing_failed | over: failed, for its reason |
  * | final_status complete or failed, in an index | deliver its outputs, end as it says |
  * | the same, in no index | over, as it says |
- * | cancelled | stop what still runs of it |
+ * | cancelled, also as final_status | stop what still runs of it |
  * | no launch_config that can be read | over: failed, saying so |
  * | nothing of a launch | fetch its inputs, launch it |
  * | external_id | watch it |
