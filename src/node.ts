@@ -15,7 +15,7 @@ import { errnoOf, MagnetarError, messageOf } from './lib/errors.js'
 import { makeDirectories } from './lib/fs.js'
 import type { Logger } from './lib/log.js'
 import { directoriesOf } from './node/directories.js'
-import { createScheduler, createSlurmService, isLocal } from './schedulers/index.js'
+import { createScheduler, createSlurmService, demandSupported, isLocal } from './schedulers/index.js'
 import { bootId } from './schedulers/process-table.js'
 import { createLazyHttpClient } from './staging/lazy-http-client.js'
 import { createTransferQueue } from './staging/transfer-queue.js'
@@ -200,12 +200,13 @@ async function openControl(parts: ControlParts): Promise<() => Promise<void>> {
 }
 
 /**
- * What would keep a manager's jobs from being run as its configuration says, as warnings. Looks at DRMAA libraries only: the rest
- * of a configuration tells by itself. `drmaaLibrary` is DRMAA_LIBRARY_PATH as the server will have it.
+ * What would keep a manager's jobs from being run as its configuration says, as warnings. Looks at types that no server
+ * starts with, and at DRMAA libraries: the rest of a configuration tells by itself. `drmaaLibrary` is DRMAA_LIBRARY_PATH as the server will have it.
  * @throws MagnetarError as the start of the node would
  */
 export async function probeManagers(config: NodeConfig, drmaaLibrary: string | undefined): Promise<string[]> {
   const warnings: string[] = []
+  for (const manager of config.managers) demandSupported(manager)
   for (const manager of config.managers) {
     if (manager.type !== 'queued_drmaa' && manager.type !== 'queued_drmaa_xsede') continue
     const { probeLibrary } = await import('./schedulers/drmaa/probe-library.js')

@@ -22,6 +22,7 @@ export interface SchedulerDeps {
  * @throws MagnetarError SCHEDULER_UNSUPPORTED where a job could do harm, or the Python Pulsar would not start either.
  */
 export async function createScheduler(config: ManagerConfig, deps: SchedulerDeps): Promise<Scheduler> {
+  demandSupported(config)
   const log = deps.log.child({ manager: config.name })
   switch (config.type) {
     case 'queued_python':
@@ -36,17 +37,21 @@ export async function createScheduler(config: ManagerConfig, deps: SchedulerDeps
     case 'queued_drmaa':
     case 'queued_drmaa_xsede':
       return createDrmaa(config, deps, log)
-    case 'queued_external_drmaa':
-      throw unsupported(
-        config,
-        'type: queued_external_drmaa, which runs each job as the user that Galaxy names. Running jobs as real users comes later; type: queued_drmaa runs them as the user of this server',
-      )
     case 'queued_condor':
     case 'coexecution':
       return createUnavailable(config, `type: ${config.type}`)
     default:
       throw unsupported(config, `type: ${config.type}`)
   }
+}
+
+/** @throws MagnetarError SCHEDULER_UNSUPPORTED for a manager with which no server starts */
+export function demandSupported(config: Pick<ManagerConfig, 'name' | 'type'>): void {
+  if (config.type !== 'queued_external_drmaa') return
+  throw unsupported(
+    config,
+    'type: queued_external_drmaa, which runs each job as the user that Galaxy names. Running jobs as real users comes later; type: queued_drmaa runs them as the user of this server',
+  )
 }
 
 async function createSlurm(config: ManagerConfig, deps: SchedulerDeps, log: Logger): Promise<Scheduler> {

@@ -232,6 +232,13 @@ describe('config validate', () => {
     )
   })
 
+  it('calls no configuration valid with which the server ends at its start', async () => {
+    await setUp({ 'app.yml': 'managers: {real: {type: queued_external_drmaa}}\n' })
+    const { exitCode, stdout, stderr } = await config('validate')
+    expect([exitCode, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/manager real: .*queued_external_drmaa.*\[SCHEDULER_UNSUPPORTED\]/s)
+  })
+
   it('has everything that is wrong at once, also what only --mode uwsgi reads', async () => {
     await setUp({
       'app.yml': 'debug: [maybe]\nmaximum_stream_size: x\n',

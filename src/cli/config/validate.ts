@@ -8,7 +8,7 @@ import { describeAddress } from './show.js'
 import { say, type Terminal } from './terminal.js'
 
 /** What local_env.sh says of the DRMAA library, if that can be read without running it. */
-async function readLibrary(directory: string): Promise<string | undefined> {
+export async function readLibrary(directory: string): Promise<string | undefined> {
   try {
     return readExport(await readFile(join(directory, 'local_env.sh'), 'utf8'), 'DRMAA_LIBRARY_PATH')
   } catch {
@@ -18,7 +18,8 @@ async function readLibrary(directory: string): Promise<string | undefined> {
 
 /**
  * `magnetar config validate`: one line about the node, and the warnings on standard error.
- * @throws ConfigError with all that is wrong; MagnetarError DRMAA_UNUSABLE for a library that the server could not start with
+ * @throws ConfigError with all that is wrong; MagnetarError SCHEDULER_UNSUPPORTED, DRMAA_UNUSABLE for a manager that the server could not start
+ * with
  */
 export async function validateConfig(options: LoadOptions, { env, stdout, stderr }: Terminal): Promise<void> {
   const { config, issues } = await judgeConfig(options)
