@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { Finish } from './program.js'
 
 /** What the command line of `magnetar adopt` said. */
@@ -30,12 +30,18 @@ When Magnetar does not answer as it should, the Python Pulsar runs again as befo
 Exit codes: 0 done or nothing to do, 1 failed or not wanted, 2 usage, 3 refused: something would be lost or cannot work, 4 not permitted,
 5 it did not work and the server before runs again, 78 the configuration is wrong, 130 interrupted.`
 
+/** An unset variable of a script is not the directory that it happens to be in. */
+function notEmpty(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('it is empty.')
+  return text
+}
+
 /** Registers `magnetar adopt`; what it does is loaded when it is called. */
 export function addAdoptCommand(program: Command, finish: Finish): void {
   program
     .command('adopt')
     .description('run a Python Pulsar that is there with Magnetar, and back')
-    .argument('<dir>', 'directory of the Python Pulsar, or of its app.yml')
+    .argument('<dir>', 'directory of the Python Pulsar, or of its app.yml', notEmpty)
     .addHelpText('before', EXAMPLES)
     .addHelpText('after', NOTES)
     .option('--plan', 'show what would change, and change nothing')

@@ -13,6 +13,8 @@ import { printError } from './print.js'
 
 /** Time to stop before the process ends whatever is still open. */
 const STOP_LIMIT_MS = 4500
+/** In the environment: nothing is served. */
+const TRY_VARIABLE = 'MAGNETAR_TRY_START'
 
 /**
  * Serves a node until SIGINT or SIGTERM; resolves with the exit code. Configuration mistakes are told before anything is
@@ -35,6 +37,7 @@ export async function serve(options: LoadOptions): Promise<number> {
     printError(error)
     return EXIT.config
   }
+  if (process.env[TRY_VARIABLE]) return tryToServe(config)
   for (const warning of config.warnings) log.warn(warning)
   const readTokens = async (): Promise<ReadTokens> => {
     const readAtMs = Date.now()
@@ -92,6 +95,19 @@ export async function serve(options: LoadOptions): Promise<number> {
   clearTimeout(limit)
   log.info('stopped')
   return EXIT.ok
+}
+
+/** Whether it would start, said by the exit code and the error: asked by `magnetar adopt`, with the service's own command. */
+async function tryToServe(config: NodeConfig): Promise<number> {
+  try {
+    const { tryStart } = await import('../node/try-start.js')
+    for (const warning of await tryStart(config, process.env)) process.stdout.write(`warning: ${warning}\n`)
+    process.stdout.write('the server would start\n')
+    return EXIT.ok
+  } catch (error) {
+    printError(withoutStack(error))
+    return exitCodeOf(error)
+  }
 }
 
 function isSameButTokens(one: NodeConfig, other: NodeConfig): boolean {

@@ -19,6 +19,10 @@ describe('magnetar adopt', () => {
       exitCode: 1,
       output: expect.stringMatching(/holds no Python Pulsar: .*\n {2}Fix: .*\[ADOPT_NOT_FOUND\]/),
     })
+    expect(await magnetar('adopt', '', '--plan')).toMatchObject({
+      exitCode: 2,
+      output: expect.stringContaining('it is empty'),
+    })
     writeFiles(directory, { 'etc/app.yml': '---\n' })
     expect(await magnetar('adopt', directory, '--json')).toMatchObject({
       exitCode: 1,

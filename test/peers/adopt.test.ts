@@ -153,5 +153,54 @@ describe('magnetar adopt on an installation like that of the exercise', needs(mi
     expect(file(PROGRAM_FILE)).toBe(PROGRAM.replace("'gunicorn'", 'gunicorn'))
     expect(file(second)).toBe(other)
     expect(await server()).toContain('server: gunicorn')
+    await host.root.run(['rm', second])
+  }, 240_000)
+
+  it('is not stopped where Magnetar could not start', async () => {
+    const refused = async (why: RegExp): Promise<void> => {
+      const tried = await adopt(...doIt)
+      expect(tried).toMatchObject({ code: 3, stderr: expect.stringMatching(why) })
+      expect(await server()).toContain('server: gunicorn')
+    }
+    const app = '/srv/pulsar/etc/app.yml'
+    const { stdout: owner } = await host.root.run(['stat', '-c', '%u:%g', app])
+    await host.root.run(['sh', '-c', `chown 0:0 ${app} && chmod 600 ${app}`])
+    await refused(/user pulsar may not read \/srv\/pulsar\/etc\/app\.yml/)
+    await host.root.run(['sh', '-c', `chown ${owner.trim()} ${app} && chmod 644 ${app}`])
+    const persistence = /^persistence_directory: *(\S+)/m.exec(file(app))?.[1] ?? ''
+    const mounted = await host.root.run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'full', persistence])
+    expect(mounted.code).toBe(0)
+    await refused(/persistence_directory: the disk of .* is full: /)
+    await host.root.run(['umount', persistence])
+  }, 240_000)
+
+  it('stays stopped when it was and Magnetar does not start, and says so', async () => {
+    const store = `${/^persistence_directory: *(\S+)/m.exec(file('/srv/pulsar/etc/app.yml'))?.[1]}/magnetar-store`
+    await host.root.run(['supervisorctl', 'stop', 'pulsar'])
+    // Nobody can see this without opening it.
+    const broken = `mv ${store} ${store}.good && mkdir ${store} && echo x > ${store}/CURRENT && chown -R pulsar ${store}`
+    await host.root.run(['sh', '-c', broken])
+    const tried = await adopt(...doIt)
+    expect(tried).toMatchObject({ code: 5, stderr: expect.stringContaining('is stopped, as before') })
+    expect((await host.root.run(['supervisorctl', 'status', 'pulsar'])).stdout).toMatch(/STOPPED/)
+    expect((await host.root.run(['supervisorctl', 'update'])).stdout.trim()).toBe('')
+    expect((await host.root.run(['pgrep', '-f', 'gunicorn|pulsar/magnetar'])).stdout).toBe('')
+    await host.root.run(['sh', '-c', `rm -r ${store} && mv ${store}.good ${store}`])
+  }, 240_000)
+
+  it('is given back with its jobs also when Magnetar hung and was killed', async () => {
+    expect(await adopt(...doIt)).toMatchObject({ code: 0, stderr: '' })
+    const first = held('d')
+    await runs('d')
+    const { stdout: pid } = await host.root.run(['supervisorctl', 'pid', 'pulsar'])
+    await host.root.run(['kill', '-STOP', pid.trim()])
+    const undone = await adopt('--undo', '--yes')
+    expect(undone).toMatchObject({ code: 0, stderr: '' })
+    expect(undone.stdout).toContain('its jobs are handed over')
+    expect(undone.stdout).toContain('When the job that was started from there has ended')
+    expect(await server()).toContain('server: gunicorn')
+    await release('d')
+    expect(await first).toMatchObject([{ status: 'complete', returncode: 3 }])
+    expect(timesRun('d')).toBe(1)
   }, 240_000)
 })

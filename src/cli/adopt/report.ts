@@ -2,6 +2,7 @@ import type { NodeConfig } from '../../config/types.js'
 import type { FoundPulsar, PreparedAdoption } from '../../setup/adopt/adoption.js'
 import type { AdoptionStage } from '../../setup/adopt/carry-out.js'
 import { describeService } from '../../setup/adopt/find-service.js'
+import { describeLeft } from '../../setup/adopt/hand-over.js'
 import { describeBroken, describeJobs } from '../../setup/adopt/jobs-under-way.js'
 import { nameChange } from '../../setup/apply/apply-error.js'
 import type { Change, Plan } from '../../setup/types.js'
@@ -20,7 +21,7 @@ export function showFound(found: FoundPulsar, jobs: string | undefined, output: 
       ? 'runs the Python Pulsar'
       : state
   const managers = config?.managers.map(({ name, type }) => `${name} (${type})`).join(', ')
-  output.say(`Python Pulsar${version ? ` ${version}` : ''} in ${installation.directory}`)
+  output.say(`Python Pulsar${version ? ` ${version}` : ''} in ${visible(installation.directory)}`)
   const rows = [
     ['service', `${describeService(definition)}, ${definition.file}: ${runs}`],
     ['user', definition.user ?? 'root: every job runs as root'],
@@ -29,7 +30,16 @@ export function showFound(found: FoundPulsar, jobs: string | undefined, output: 
     ...(managers === undefined ? [] : [['managers', managers]]),
     ...(jobs === undefined ? [] : [['jobs', jobs]]),
   ]
-  for (const [name = '', text] of rows) output.say(`  ${name.padEnd(14)} ${text}`, ' '.repeat(17))
+  for (const [name = '', text] of rows)
+    output.say(`  ${name.padEnd(14)} ${visible(text ?? '')}`, ' '.repeat(17))
+}
+
+/** Of names: a line break in one would be a line of the plan, and terminals obey some characters. */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
+    const json = JSON.stringify(character).slice(1, -1)
+    return json === character ? `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}` : json
+  })
 }
 
 /** As it is configured: 0.0.0.0 says that other machines reach it. */
@@ -41,7 +51,7 @@ function listens({ host, port, sslPem }: NodeConfig['server']): string {
 /** What would be done. `whole`: with every line of every file that is made. */
 export function showAdoptionPlan(prepared: PreparedAdoption, whole: boolean, output: Output): void {
   const { program, forward, prefix, service, edit, demands, config, runsMagnetar, jobs } = prepared
-  const { name } = service.definition
+  const name = visible(service.definition.name)
   const { install } = program
   output.event('plan', {
     service: service.definition.name,
@@ -58,7 +68,7 @@ export function showAdoptionPlan(prepared: PreparedAdoption, whole: boolean, out
   output.say('\nPlan:')
   if (install.changes.length > 0) {
     output.say(
-      `  put Magnetar ${program.release} beside it, in ${prefix} (${install.changes.length} changes)`,
+      `  put Magnetar ${program.release} beside it, in ${visible(prefix)} (${install.changes.length} changes)`,
       '    ',
     )
     if (whole) showDiff(planOf(install.changes), output)
@@ -72,12 +82,19 @@ export function showAdoptionPlan(prepared: PreparedAdoption, whole: boolean, out
     `  stop ${before}, start ${name}, and see that it answers at ${localUrl(config.server)} with its token; if not, the Python Pulsar runs again`,
     '    ',
   )
-  for (const note of [...install.notes, ...demands.notes]) output.say(`${output.palette.dim('·')} ${note}`)
+  for (const note of [...install.notes, ...demands.notes])
+    output.say(`${output.palette.dim('·')} ${visible(note)}`)
 }
 
-/** The change of the service's file alone. */
-export function showReturnPlan(found: FoundPulsar, changes: readonly Change[], output: Output): void {
-  const { name } = found.service.definition
+/** The change of the service's file, and what of jobs is known beforehand. `left`: jobs in the records of a stopped Magnetar alone. */
+export function showReturnPlan(
+  found: FoundPulsar,
+  changes: readonly Change[],
+  left: number,
+  abandon: boolean,
+  output: Output,
+): void {
+  const name = visible(found.service.definition.name)
   const { configProblem: problem } = found
   output.event('plan', { service: name, changes: changes.map(nameChange) })
   output.say('\nPlan:')
@@ -85,12 +102,26 @@ export function showReturnPlan(found: FoundPulsar, changes: readonly Change[], o
     output.say(`  give ${name} its command back:`)
     showDiff(planOf(changes), output)
   }
+  if (left > 0) {
+    output.warn(`! ${describeLeft(left)}`)
+    if (abandon) output.warn('! accepted with --force: it runs without them')
+    else output.say(`  start Magnetar once more and stop it in good order, which hands them over`, '    ')
+  }
   const [sees, again] = [seesOf(found), problem ? 'the command fails' : 'Magnetar runs again']
-  output.say(`  stop Magnetar, start ${name}, and see that ${sees}; if not, ${again}`, '    ')
+  output.say(`  ${firstOf(found)}, and see that ${sees}; if not, ${again}`, '    ')
   if (problem)
     output.warn(
       `! Should the Python Pulsar not start, neither can Magnetar, which cannot read this configuration: ${problem.message}`,
     )
+}
+
+/** After an adopt or an undo that was killed Magnetar may not run, or never have run. */
+function firstOf({ runsMagnetar, status, service }: FoundPulsar): string {
+  const { name } = service.definition
+  if (runsMagnetar) return `stop Magnetar, start ${name}`
+  return status === 'running'
+    ? `stop ${name}, which does not run Magnetar, and start it`
+    : `start ${name}, where nothing runs now`
 }
 
 /** What is seen of the Python Pulsar, at the end of --undo. */
@@ -121,6 +152,7 @@ const DONE: Readonly<Record<AdoptionStage, string>> = {
   change: 'the command of the service is changed',
   start: 'started',
   verify: 'it answers, with its token',
+  'hand over': 'Magnetar was started once more and stopped in good order: its jobs are handed over',
   'go back': 'the server before runs again',
 }
 

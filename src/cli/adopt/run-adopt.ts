@@ -2,15 +2,20 @@ import { resolve } from 'node:path'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { refuseUnsafeStart } from '../../node/exposure.js'
+import { countNotHandedOver } from '../../node/handed-over.js'
+import { probeManagers } from '../../node.js'
 import {
   type AdoptionRequest,
+  type FoundPulsar,
   findPulsar,
   portOf,
   prepareAdoption,
   refuseDemands,
 } from '../../setup/adopt/adoption.js'
 import { adopt, type CarryOutOptions, giveBack } from '../../setup/adopt/carry-out.js'
+import { describeLeft } from '../../setup/adopt/hand-over.js'
 import { isLive, readRecords } from '../../setup/adopt/record.js'
+import { countRunners } from '../../setup/adopt/runners.js'
 import { demandsOfPort } from '../../setup/adopt/server-port.js'
 import { planReturn } from '../../setup/adopt/service-edit.js'
 import { gatherFacts } from '../../setup/facts.js'
@@ -18,6 +23,7 @@ import { lockNode } from '../../setup/lock.js'
 import { probeSupervisor } from '../../setup/probes/supervisor.js'
 import { readPackageManifest } from '../../setup/release/closure.js'
 import type { AdoptCommandLine } from '../adopt.js'
+import { readLibrary } from '../config/validate.js'
 import { confirm } from '../confirm.js'
 import { exitCodeOf } from '../exit-code-of.js'
 import { EXIT } from '../exit-codes.js'
@@ -51,6 +57,9 @@ export async function runAdoptCommand(line: AdoptCommandLine): Promise<number> {
       source: { root, version },
       signal,
       refuseStart: refuseUnsafeStart,
+      probeManagers: async (config, { configDirectory, env }) =>
+        probeManagers(config, env.DRMAA_LIBRARY_PATH || (await readLibrary(configDirectory))),
+      countNotHandedOver,
       lock: async (prefix) => {
         unlock = await lockNode(prefix, signal)
       },
@@ -118,21 +127,55 @@ async function runUndo(line: AdoptCommandLine, request: AdoptionRequest, output:
     output.event('result', { result: 'nothing to do', prefix, service: name, status })
     return EXIT.ok
   }
-  showReturnPlan(found, await planReturn(found, record, signal), output)
+  const left = await countLeft(found, signal, output)
+  showReturnPlan(found, await planReturn(found, record, signal), left, line.force, output)
   // A stranger on the port would keep either server from starting.
   refuseDemands(await demandsOfPort(portOf(found), signal), true)
   if (line.plan || line.diff) return EXIT.ok
   const refused = await ask(line, signal, output)
   if (refused !== undefined) return refused
-  await inStages(output, signal, (options) => giveBack(found, record, options), { verify: sawOf(found) })
+  await inStages(output, signal, (options) => giveBack(found, record, { ...options, abandon: line.force }), {
+    verify: sawOf(found),
+  })
   const others = (await readRecords(prefix)).filter(isLive).map((each) => each.service.name)
+  const remain = line.force ? await countLeft(found, signal, output, true) : 0
   const use =
-    others.length === 0
-      ? `Nothing uses ${prefix} any more: rm -r ${quoteForShell(prefix)}`
-      : `${prefix} is still used by ${others.join(', ')}`
+    others.length > 0 ? `${prefix} is still used by ${others.join(', ')}` : await removal(prefix, remain)
   output.say(`${name} runs the Python Pulsar again. ${use}`)
   output.event('result', { result: 'given back', prefix, service: name })
   return EXIT.ok
+}
+
+/** Jobs that only Magnetar knows. While it runs nobody can say, and its stop will tell. `isOver`: it does not run now. */
+async function countLeft(
+  found: FoundPulsar,
+  signal: AbortSignal,
+  output: Output,
+  isOver = false,
+): Promise<number> {
+  const { config, runsMagnetar, countNotHandedOver: count } = found
+  if (config === undefined || (runsMagnetar && !isOver)) return 0
+  try {
+    return await count(config, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    output.warn(`! Whether Magnetar has handed over its jobs cannot be seen: ${messageOf(error)}`)
+    return 0
+  }
+}
+
+/** When the program may go. */
+async function removal(prefix: string, left: number): Promise<string> {
+  const remove = `rm -r ${quoteForShell(prefix)}`
+  if (left > 0)
+    return `${describeLeft(left)}. Keep ${prefix}: the same command without --undo goes on with them.`
+  const running = await countRunners(prefix)
+  if (running === 0) return `Nothing uses ${prefix} any more: ${remove}`
+  const jobs =
+    running === 1
+      ? 'the job that was started from there has'
+      : `the ${running} jobs that were started from there have`
+  return `When ${jobs} ended, nothing uses ${prefix} any more: ${remove}`
 }
 
 /** What ends the command, if it is not wanted. */

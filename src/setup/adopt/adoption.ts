@@ -13,7 +13,9 @@ import {
   loadServiceConfig,
   type RefuseStart,
 } from './demands.js'
+import { demandsOfManagers, demandsOfSpace, type ProbeManagers } from './demands-of-start.js'
 import { findPulsarService, type PulsarService, readService } from './find-service.js'
+import type { CountNotHandedOver } from './hand-over.js'
 import { countJobs, type JobsUnderWay } from './jobs-under-way.js'
 import { locateInstallation } from './locate-installation.js'
 import { type ProgramPlan, planProgram } from './plan-program.js'
@@ -42,6 +44,8 @@ export interface AdoptionRequest {
   readonly lock?: (prefix: string) => Promise<void>
   /** The rules of `magnetar serve`. */
   readonly refuseStart: RefuseStart
+  readonly probeManagers: ProbeManagers
+  readonly countNotHandedOver: CountNotHandedOver
   /** For tests: where units are, the strongest first. */
   readonly unitDirectories?: readonly string[]
 }
@@ -69,6 +73,7 @@ export interface FoundPulsar {
   readonly runsMagnetar: boolean
   /** Of what it runs. */
   readonly pid: number | undefined
+  readonly countNotHandedOver: CountNotHandedOver
 }
 
 export interface PreparedAdoption extends FoundPulsar {
@@ -123,7 +128,8 @@ export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar>
   const runsMagnetar = pid !== undefined && (await isOfPrefix(pid, prefix))
   const about = { installation, version, service, handle, prefix, record }
   const state = stateInWords(kind, explained)
-  return { ...about, config, configProblem, access, status, state, runsMagnetar, pid }
+  const { countNotHandedOver } = request
+  return { ...about, countNotHandedOver, config, configProblem, access, status, state, runsMagnetar, pid }
 }
 
 async function readDefinitions({
@@ -170,17 +176,19 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
     signal,
   }
   const edit = await planEdit(service, prefix, record, request.unitDirectories?.[0], signal)
-  const [program, forward, jobs, user, start, port] = await Promise.all([
+  const [program, forward, jobs, user, start, managers, space, port] = await Promise.all([
     planProgram(install),
     planForward({ ...edit, service: found.service.definition }, signal),
     countJobs(config),
     demandsOfUser(service, config, prefix, signal),
     demandsOfStart(service, config, found.pid, request.refuseStart, signal),
+    demandsOfManagers(service, config, found.pid, request.probeManagers),
+    demandsOfSpace(config),
     demandsOfPort(portOf(found), signal),
     demandReplaceable(edit.edit.path),
   ])
   const { definition, pulsar } = service
-  const all = [demandsOfConfig(config, facts), user, start, port]
+  const all = [demandsOfConfig(config, facts), user, start, managers, space, port]
   const demands: Demands = {
     obstacles: [...definition.obstacles, ...pulsar.obstacles, ...all.flatMap(({ obstacles }) => obstacles)],
     losses: all.flatMap(({ losses }) => losses),
@@ -195,9 +203,9 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
 }
 
 /** What is asked about the port, before the service is stopped. */
-export function portOf({ service, access, status, runsMagnetar, pid }: FoundPulsar): PortQuestion {
+export function portOf({ service, handle, access, status, runsMagnetar, pid }: FoundPulsar): PortQuestion {
   const runs = runsMagnetar ? 'magnetar' : status === 'running' ? 'python' : undefined
-  return { service, access, runs, pid }
+  return { service, access, runs, pid, control: handle.control }
 }
 
 /** @throws MagnetarError ADOPT_REFUSED with all that speaks against it; with `force` only what cannot work at all */

@@ -4,11 +4,20 @@ import { abortAfter } from '../../lib/time-limit.js'
 import { type ApplyResult, applyPlan } from '../apply/apply.js'
 import type { Change, Plan } from '../types.js'
 import type { FoundPulsar, PreparedAdoption } from './adoption.js'
+import { describeLeft, handOver } from './hand-over.js'
 import { type AdoptionRecord, planRecord, recordFile } from './record.js'
 import { planBack, planForward, planReturn, undoOf } from './service-edit.js'
-import { type SwitchLimits, type SwitchStage, switchService } from './switch-service.js'
+import { stateInWords } from './state-in-words.js'
+import {
+  leaveStopped,
+  restartMagnetar,
+  type SwitchLimits,
+  type SwitchStage,
+  switchService,
+} from './switch-service.js'
+import { tryService } from './try-service.js'
 
-export type AdoptionStage = 'install' | SwitchStage | 'go back'
+export type AdoptionStage = 'install' | SwitchStage | 'hand over' | 'go back'
 
 export interface CarryOutOptions {
   readonly onStage: (stage: AdoptionStage) => void
@@ -24,7 +33,8 @@ const BACK_LIMIT_MS = 180_000
 /**
  * Takes the Pulsar over.
  * @returns whether it was; false: interrupted while nothing that runs was touched
- * @throws MagnetarError ADOPT_FAILED once the service is back, or with what is left to be done by hand; ApplyError
+ * @throws MagnetarError ADOPT_REFUSED when Magnetar itself says that it would not start; ADOPT_FAILED once the service is back, or with
+ * what is left to be done by hand; ApplyError
  */
 export async function adopt(prepared: PreparedAdoption, options: CarryOutOptions): Promise<boolean> {
   const { installation, service, edit, program, prefix, record } = prepared
@@ -35,15 +45,15 @@ export async function adopt(prepared: PreparedAdoption, options: CarryOutOptions
     directory: installation.directory,
     service: { kind, name },
     ...edit,
+    wasStopped: wasStopped(prepared),
   }
   options.onStage('install')
-  const { changes } = program.install
-  const installed = await apply(
-    prefix,
-    [...changes, ...(await planRecord(prefix, record, fresh))],
-    options.signal,
-  )
+  const installed = await apply(prefix, program.install.changes, options.signal)
   if (installed.interrupted) return false
+  // The last look: with the very program, while the Python Pulsar still runs.
+  if (!prepared.runsMagnetar) await tryService(prepared, options.signal)
+  const noted = await apply(prefix, await planRecord(prefix, record, fresh), options.signal)
+  if (noted.interrupted) return false
   const change = async (): Promise<void> => {
     await apply(prefix, await planForward(fresh, options.signal), options.signal)
   }
@@ -59,16 +69,23 @@ export async function adopt(prepared: PreparedAdoption, options: CarryOutOptions
   return true
 }
 
+/** A run that was killed left the service stopped: what it was before stands on record. */
+function wasStopped({ status, record }: FoundPulsar): boolean {
+  const isBetween = record?.state === 'adopting' || record?.state === 'returning'
+  return isBetween ? record.wasStopped === true : status === 'stopped'
+}
+
 /**
- * Gives the service back to the Python Pulsar.
+ * Gives the service back to the Python Pulsar, with all jobs: a Magnetar that was not stopped in good order is once more started and
+ * stopped. `abandon`: jobs that it cannot be given are left.
  * @throws MagnetarError ADOPT_FAILED when that does not run; then Magnetar does again
  */
 export async function giveBack(
   found: FoundPulsar,
   record: AdoptionRecord,
-  options: CarryOutOptions,
+  options: CarryOutOptions & { readonly abandon?: boolean },
 ): Promise<void> {
-  const { prefix } = found
+  const { prefix, config } = found
   const { signal } = options
   // Before anything is stopped: it may have to be refused, and should it fail, it is this file that comes back.
   const planned = await planReturn(found, record, signal)
@@ -77,8 +94,23 @@ export async function giveBack(
   const change = async (): Promise<void> => {
     await apply(prefix, await planBack(returning, signal), signal)
   }
+  const parts = { ...switchOf(found, options), ...limitsOf(options) }
+  const afterStop = async (): Promise<void> => {
+    if (config === undefined || options.abandon) return
+    const { control } = found.handle
+    const restart = async (): Promise<void> => {
+      options.onStage('hand over')
+      // A return that was killed may have changed the file already.
+      if ((await planBack(returning, signal)).length === 0)
+        await apply(prefix, await planForward({ ...returning, ...undo }, signal), signal)
+      await restartMagnetar(parts, signal)
+    }
+    const commands = { start: control.commandFor('start'), stop: control.commandFor('stop') }
+    const { configDirectory } = parts
+    await handOver({ config, count: found.countNotHandedOver, commands, configDirectory, restart }, signal)
+  }
   try {
-    await switchService({ ...switchOf(found, options), ...limitsOf(options), to: 'python', change }, signal)
+    await switchService({ ...parts, to: 'python', change, afterStop }, signal)
   } catch (error) {
     throw await goBack(found, { ...returning, ...undo }, 'magnetar', error, options, returning)
   }
@@ -98,6 +130,7 @@ async function goBack(
   const { name } = found.service.definition
   const said = options.signal.aborted ? 'interrupted' : messageOf(why)
   const server = to === 'python' ? 'the Python Pulsar' : 'Magnetar'
+  let left = ''
   options.onStage('go back')
   try {
     const signal = abortAfter(BACK_LIMIT_MS)
@@ -105,24 +138,42 @@ async function goBack(
       const changes = to === 'python' ? await planBack(record, signal) : await planForward(record, signal)
       await apply(prefix, changes, signal)
     }
-    await switchService({ ...switchOf(found, options), to, change, onStage: () => {} }, signal)
+    const afterStop = async (): Promise<void> => {
+      if (to === 'python') left = await leftBehind(found, signal)
+    }
+    const parts = { ...switchOf(found, options), change, afterStop, onStage: () => {} }
+    const stays = to === 'python' && record.wasStopped === true
+    await (stays ? leaveStopped(parts, signal) : switchService({ ...parts, to }, signal))
     await note(prefix, kept, to === 'python' ? 'returned' : 'adopted')
-    const message = `${said}\nTaken back: ${name} runs ${server} again, as before.`
+    const now = stays ? 'has its command as it was, and is stopped' : `runs ${server} again`
+    const message = `${said}\nTaken back: ${name} ${now}, as before.${left}`
     return new MagnetarError('ADOPT_FAILED', message, { cause: why, fix: fixOf(why) })
   } catch (error) {
     if (to === 'python' && (await isBackAsItWas(found, record))) {
-      const message = `${said}\nTaken back: the command of ${name} is as it was. The Python Pulsar does not run now, nor did it before.`
+      const state = await stateOf(found)
+      const message = `${said}\nTaken back: the command of ${name} is as it was. The Python Pulsar did not run well before either (it ${found.state}); now it ${state}.${left}`
       // Nobody is to take it for a run that was killed, nor to believe that Magnetar is in use.
       await note(prefix, record, 'returned').catch(() => undefined)
       return new MagnetarError('ADOPT_FAILED', message, { cause: why, fix: fixOf(why) })
     }
-    const message = `${said}\nTaking it back did not work either: ${messageOf(error)}`
+    const message = `${said}\nTaking it back did not work either: ${messageOf(error)}${left}`
     const { path } = record.edit
     return new MagnetarError('ADOPT_FAILED', message, {
       fix: `Nothing is lost: ${recordFile(prefix, record.service)} has ${path} as it was. When what is said above is corrected, "magnetar adopt ${record.directory}" goes on, and with --undo back.`,
       cause: error,
     })
   }
+}
+
+/** A sentence, when Magnetar has taken jobs and was not stopped in good order. */
+async function leftBehind({ config, countNotHandedOver }: FoundPulsar, signal: AbortSignal): Promise<string> {
+  const left = config === undefined ? 0 : await countNotHandedOver(config, signal).catch(() => 0)
+  return left === 0 ? '' : `\n${describeLeft(left)}. "magnetar adopt" goes on with them, once it works.`
+}
+
+async function stateOf({ service, handle }: FoundPulsar): Promise<string> {
+  const explained = await handle.control.explain(abortAfter(BACK_LIMIT_MS)).catch(() => 'unknown')
+  return stateInWords(service.definition.kind, explained)
 }
 
 /** Not the service manager's restart, which would only start again what runs now. */

@@ -1,6 +1,6 @@
 /** What has to be so before a Python Pulsar's service is given another command. Everything is only looked at. */
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { FEATURES } from '../../config/features.js'
 import { loadConfig } from '../../config/load.js'
 import type { NodeConfig } from '../../config/types.js'
@@ -8,6 +8,7 @@ import { lookUpUser, type User } from '../../lib/accounts.js'
 import { MagnetarError } from '../../lib/errors.js'
 import { runCommand } from '../../lib/exec.js'
 import type { Facts } from '../types.js'
+import { asUser } from './as-user.js'
 import type { PulsarService } from './find-service.js'
 import { nearest } from './replaceable.js'
 
@@ -55,6 +56,7 @@ export async function demandsOfUser(
     return only(`${definition.file} runs it as ${definition.user}, and there is no such user`)
   const wanted = [
     ['-r', pulsar.configDirectory],
+    ...(await configFiles(pulsar)).map((file) => ['-r', file] as const),
     ['-w', await nearest(config.stagingDirectory)],
     ...(config.persistenceDirectory === null
       ? []
@@ -68,6 +70,14 @@ export async function demandsOfUser(
     obstacles.push(`the service's user ${user?.name ?? 'root'} may not ${verb} ${path}`)
   }
   return { obstacles, losses: [], notes: [] }
+}
+
+/** What a server reads at its start, of what there is. */
+async function configFiles({ load, configDirectory }: PulsarService['pulsar']): Promise<string[]> {
+  const names = [load.appConfPath ?? 'app.yml', load.iniPath ?? 'server.ini', 'local_env.sh']
+  const files = names.map((name) => resolve(configDirectory, name))
+  const found = await Promise.all(files.map((file) => stat(file).catch(() => undefined)))
+  return files.filter((_, at) => found[at] !== undefined)
 }
 
 /** Throws what `magnetar serve` would refuse to start with, as a user of that number. */
@@ -120,19 +130,13 @@ async function managerUser(pid: number | undefined): Promise<number | undefined>
   return uid ?? process.getuid?.()
 }
 
-/** With all groups that the service manager gives it. */
 async function mayUse(
   user: User | undefined,
   flag: string,
   path: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const isOther = user !== undefined && process.getuid?.() === 0 && user.uid !== 0
-  const argv = ['test', flag, path]
-  const command = isOther
-    ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--', ...argv]
-    : argv
-  const [program = '', ...args] = command
+  const [program, ...args] = asUser(user, ['test', flag, path])
   return (await runCommand(program, args, { timeoutMs: TEST_TIMEOUT_MS, signal, cwd: '/' })).code === 0
 }
 

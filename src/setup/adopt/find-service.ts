@@ -32,8 +32,8 @@ export async function findPulsarService(
   const [service, ...more] = named
   if (service && more.length === 0) return service
   if (service) {
-    const names = named.map(({ definition: { name, file } }) => `${name} (${file})`).join(', ')
-    throw notFound(`several services run a Pulsar of ${directory}: ${names}`, 'Say which: --service NAME')
+    const names = named.map(({ definition: { name, file } }) => `\n  ${name} (${file})`).join('')
+    throw notFound(`several services run a Pulsar of ${directory}:${names}`, 'Say which: --service NAME')
   }
   if (wanted !== undefined)
     throw notFound(

@@ -113,8 +113,8 @@ export function adviseOthers(pulsars: readonly Pick<PulsarCommand, 'configDirect
 }
 
 function adviseRoots(roots: readonly string[]): string {
-  const commands = roots.map((root) => `magnetar adopt ${quoteForShell(root)}`)
+  const commands = roots.map((root) => `\n  magnetar adopt ${quoteForShell(root)}`)
   return commands.length === 0
     ? 'Name the directory of the installation, or the one with app.yml. No service that can be seen from here runs a Python Pulsar.'
-    : `Name the directory of the installation. What services run: ${commands.join(', or ')}`
+    : `Name the directory of the installation. What services run:${commands.join('')}`
 }

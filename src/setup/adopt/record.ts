@@ -19,6 +19,8 @@ export interface AdoptionRecord {
   readonly service: { readonly kind: 'supervisor' | 'systemd'; readonly name: string }
   /** The file that was changed; `before` undefined: there was none. */
   readonly edit: { readonly path: string; readonly before?: string | undefined; readonly after: string }
+  /** The service did not run when it was taken over: should that fail, it is to be stopped again. */
+  readonly wasStopped?: boolean | undefined
   /** The command, as each has it. */
   readonly command: { readonly before: string; readonly after: string }
 }
@@ -29,6 +31,7 @@ const schema = z.object({
   directory: z.string().startsWith('/'),
   service: z.object({ kind: z.enum(['supervisor', 'systemd']), name: z.string().min(1) }),
   edit: z.object({ path: z.string().startsWith('/'), before: z.string().optional(), after: z.string() }),
+  wasStopped: z.boolean().optional(),
   command: z.object({ before: z.string(), after: z.string() }),
 })
 
@@ -107,7 +110,7 @@ function recordChange(prefix: string, before: AdoptionRecord | undefined, after:
 }
 
 function renderRecord(record: AdoptionRecord): string {
-  const { version, state, directory, service, edit, command } = record
+  const { version, state, directory, service, edit, wasStopped, command } = record
   const { path, before, after } = edit
   const { kind, name } = service
   // The same text for the same record, whatever order it was put together in.
@@ -115,6 +118,7 @@ function renderRecord(record: AdoptionRecord): string {
     ...{ version, state, directory },
     service: { kind, name },
     edit: { path, before, after },
+    wasStopped,
     command: { before: command.before, after: command.after },
   }
   return `${JSON.stringify(ordered, undefined, 2)}\n`

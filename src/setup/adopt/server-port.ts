@@ -9,6 +9,7 @@ import type { ServerConfig } from '../../config/types.js'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 import { isPortFree } from '../probes/port.js'
 import { findPortHolders, type PortHolder } from '../probes/port-holder.js'
+import type { ServiceControl } from '../services/service-control.js'
 import { localUrl } from '../verify/node-access.js'
 import { type Demands, only } from './demands.js'
 import type { PulsarService } from './find-service.js'
@@ -46,6 +47,8 @@ export interface PortQuestion {
   readonly runs: 'python' | 'magnetar' | undefined
   /** Of the service. */
   readonly pid: number | undefined
+  /** Says how it runs, when it does not answer. */
+  readonly control: Pick<ServiceControl, 'manager' | 'explain' | 'lastLogLines'>
 }
 
 /**
@@ -53,7 +56,7 @@ export interface PortQuestion {
  * nobody else holds it. A server of this Pulsar that its service manager has lost is ended before the start.
  */
 export async function demandsOfPort(
-  { service: { pulsar }, access, runs, pid }: PortQuestion,
+  { service: { pulsar }, access, runs, pid, control }: PortQuestion,
   signal: AbortSignal,
 ): Promise<Demands> {
   const nothing: Demands = { obstacles: [], losses: [], notes: [] }
@@ -80,8 +83,11 @@ export async function demandsOfPort(
       ],
     }
   }
+  const [state, lines] = await Promise.all([control.explain(signal), control.lastLogLines(signal)])
+  const log =
+    lines.length === 0 ? '' : `. Its last lines:\n${lines.map((line) => `    | ${line}`).join('\n')}`
   return only(
-    `the Pulsar that runs now does not answer at ${url}, where this configuration says it listens: ${problem}. Was it changed since its start, or does the server get its address from somewhere else?`,
+    `the Pulsar that runs now does not answer at ${url}, where this configuration says it listens: ${problem}. Does it end after each start, was the configuration changed since, or does the server get its address from somewhere else? ${control.manager} says: ${state}${log}`,
   )
 }
 

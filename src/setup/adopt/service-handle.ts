@@ -14,6 +14,8 @@ export interface ServiceHandle {
   readonly control: ServiceControl
   /** Has the manager take note of a changed file; a server that runs is not touched. */
   load(signal: AbortSignal): Promise<void>
+  /** Has the manager run, from the next start, what the file says now. It may start it at once: stop it where that is not wanted. */
+  reread(signal: AbortSignal): Promise<void>
   /** Runs it as its file says now. */
   start(signal: AbortSignal): Promise<void>
   /** Of the server; undefined: it does not run. */
@@ -33,6 +35,7 @@ export function handleService(
     return {
       control,
       load: (signal) => run(control, ['systemctl', 'daemon-reload'], signal),
+      reread: (signal) => run(control, ['systemctl', 'daemon-reload'], signal),
       start: (signal) => control.start(signal),
       pid: async (signal) => (await unitStatus(name, signal)).pid || undefined,
     }
@@ -43,6 +46,7 @@ export function handleService(
   return {
     control,
     load: async () => {},
+    reread: (signal) => run(control, argv('update', name), signal),
     async start(signal) {
       // It takes note of the changed file, and starts the program unless that has autostart=false.
       await run(control, argv('update', name), signal)

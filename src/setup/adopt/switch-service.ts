@@ -28,6 +28,8 @@ export interface Switch {
   readonly user: string | undefined
   /** How the Python Pulsar is asked; undefined: it cannot be. */
   readonly access: PythonAccess | undefined
+  /** Between the stop and the change. */
+  afterStop?(): Promise<void>
   /** Brings the file of the service to what it is to be; nothing when it is. */
   change(): Promise<void>
   readonly onStage: (stage: SwitchStage) => void
@@ -60,7 +62,8 @@ export async function switchService(change: Switch, signal: AbortSignal): Promis
     await service.load(signal)
   }
   onStage('stop')
-  await stop(change, limits, signal)
+  await stopService(change, signal)
+  await change.afterStop?.()
   if (!isEarly) {
     onStage('change')
     await change.change()
@@ -73,16 +76,16 @@ export async function switchService(change: Switch, signal: AbortSignal): Promis
 }
 
 /** The manager's stop, and an end to the servers that it does not know: the Python launcher is a shell that keeps the signal to itself. */
-async function stop(
-  { service, configDirectory, user }: Switch,
-  limits: SwitchLimits,
+export async function stopService(
+  { service, configDirectory, user, limits = LIMITS }: Omit<Switch, 'to' | 'change'>,
   signal: AbortSignal,
 ): Promise<void> {
   const [pid, account] = await Promise.all([
     service.pid(signal),
     user === undefined ? undefined : lookUpUser(user, signal),
   ])
-  const servers = await findPythonServers({ configDirectories: [configDirectory], uid: account?.uid, pid })
+  const place = { configDirectories: [configDirectory], uid: account?.uid, pid }
+  const servers = await findPythonServers(place)
   let stopped = false
   const stopping = service.control.stop(signal).finally(() => {
     stopped = true
@@ -91,12 +94,39 @@ async function stop(
     for (let waitedMs = 0; waitedMs < HELP_AFTER_MS && !stopped; waitedMs += PAUSE_MS) await delay(PAUSE_MS)
     // When the manager cannot stop it, it would only start another.
     if (stopped) await stopping
-    await endPythonServers(servers, limits.endMs)
+    // A launcher that had only just started has its server by now.
+    const more = (await findPythonServers(place)).filter(
+      (each) => !servers.some(({ pid }) => pid === each.pid),
+    )
+    await endPythonServers([...servers, ...more], limits.endMs)
   })()
   await Promise.all([stopping, helping])
 }
 
-async function waitForMagnetar(change: Switch, limits: SwitchLimits, signal: AbortSignal): Promise<void> {
+/** The file as it is to be, and the service stopped, whatever it runs now. */
+export async function leaveStopped(change: Omit<Switch, 'to'>, signal: AbortSignal): Promise<void> {
+  await stopService(change, signal)
+  await change.afterStop?.()
+  await change.change()
+  await change.service.reread(signal)
+  await stopService(change, signal)
+}
+
+/** Starts Magnetar, waits until it answers, and stops it: what a clean stop leaves is there then. */
+export async function restartMagnetar(
+  change: Omit<Switch, 'to' | 'change'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { service, limits = LIMITS } = change
+  await service.load(signal)
+  await service.start(signal)
+  await waitForMagnetar(change, limits, signal)
+  await stopService(change, signal)
+}
+
+type Waited = Omit<Switch, 'to' | 'change'>
+
+async function waitForMagnetar(change: Waited, limits: SwitchLimits, signal: AbortSignal): Promise<void> {
   const { config, configProblem, service, prefix } = change
   if (config === undefined)
     throw new MagnetarError(
@@ -117,7 +147,7 @@ async function waitForMagnetar(change: Switch, limits: SwitchLimits, signal: Abo
   })
 }
 
-async function waitForPython(change: Switch, limits: SwitchLimits, signal: AbortSignal): Promise<void> {
+async function waitForPython(change: Waited, limits: SwitchLimits, signal: AbortSignal): Promise<void> {
   let sinceMs = performance.now()
   let last: number | undefined
   await wait(change, limits, signal, async () => {
@@ -132,7 +162,7 @@ async function waitForPython(change: Switch, limits: SwitchLimits, signal: Abort
 
 /** Until `ask` finds nothing wrong; at once when the service has failed. */
 async function wait(
-  { service, name }: Switch,
+  { service, name }: Waited,
   { startMs }: SwitchLimits,
   signal: AbortSignal,
   ask: () => Promise<string | undefined>,

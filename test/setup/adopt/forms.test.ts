@@ -205,7 +205,7 @@ describe('a program of Supervisor', () => {
     const section = (name: string): string =>
       `[program:${name}]\ncommand=${root}/srv/bin/pulsar -c ${root}/srv/etc\n`
     writeFileSync(join(root, 'conf.d', 'b.conf'), section('b') + section('c'))
-    await expect(find()).rejects.toThrow(/several services .*: b \(.*\), c \(/)
+    await expect(find()).rejects.toThrow(/several services .*:\n {2}b \(.*\)\n {2}c \(/)
     expect((await find('c')).definition.name).toBe('c')
     writeFileSync(join(root, 'conf.d', 'g.conf'), '[group:g]\nprograms=c, other\n')
     expect((await find('c')).definition.obstacles).toEqual([expect.stringContaining('group')])

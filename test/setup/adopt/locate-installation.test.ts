@@ -61,7 +61,7 @@ describe('the directory that adopt is given', () => {
     const tried = located(at('site'), runs('site/pulsar/config', 'site/other/etc'))
     await expect(tried).rejects.toMatchObject({
       message: expect.stringContaining('several'),
-      fix: expect.stringMatching(/site\/other, or .*site\/pulsar$/),
+      fix: expect.stringMatching(/site\/other\n {2}magnetar adopt .*site\/pulsar$/),
     })
   })
 

@@ -4,6 +4,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { delimiter, join } from 'node:path'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { refuseUnsafeStart } from '../../../src/node/exposure.js'
+import { countNotHandedOver } from '../../../src/node/handed-over.js'
+import { probeManagers } from '../../../src/node.js'
 import {
   type AdoptionRequest,
   findPulsar,
@@ -52,6 +54,9 @@ http.createServer((request, response) => {
 const IN_QUERY = `new URL(request.url, 'http://a').searchParams.get('private_token')`
 const IN_HEADER = `request.headers.authorization?.slice('Bearer '.length)`
 
+/** Asked whether it would start. */
+const TRY = `if (process.env.MAGNETAR_TRY_START) { if (!process.env.SAYS_NO) return; console.error('it says no'); process.exit(1) }`
+
 interface Site {
   readonly request: AdoptionRequest
   readonly state: string
@@ -95,7 +100,7 @@ async function makeSite(app = '', magnetar?: string): Promise<Site> {
   vi.stubEnv('PATH', `${join(root, 'programs')}${delimiter}${process.env.PATH}`)
   const source = join(root, 'package')
   writePackage(source, '1.0.0', {
-    'dist/bundle/main.js': `export async function run() { await import('./server.js') }\n`,
+    'dist/bundle/main.js': `export async function run() { ${TRY}; await import('./server.js') }\n`,
     'dist/bundle/server.js': magnetar ?? SERVER(port, IN_HEADER),
   })
   const prefix = join(root, 'p', 'magnetar')
@@ -126,6 +131,8 @@ async function makeSite(app = '', magnetar?: string): Promise<Site> {
     signal: AbortSignal.timeout(60_000),
     unitDirectories: [units],
     refuseStart: refuseUnsafeStart,
+    probeManagers: (config, { env }) => probeManagers(config, env.DRMAA_LIBRARY_PATH),
+    countNotHandedOver,
   }
   const log = (): string[] => {
     const lines = existsSync(join(state, 'log'))
@@ -234,9 +241,71 @@ describe('a unit that changes hands', () => {
     const prepared = await prepareAdoption(site.request)
     expect(prepared.status).toBe('stopped')
     const tried = adopt(prepared, { signal: site.request.signal, onStage: () => {} })
-    await expect(tried).rejects.toThrow(/the command of p is as it was.*nor did it before/)
+    await expect(tried).rejects.toThrow(/p has its command as it was, and is stopped, as before/)
     expect(existsSync(site.dropIn)).toBe(false)
     expect((await findPulsar(site.request)).record?.state).toBe('returned')
+  }, 60_000)
+
+  it('stays stopped when it was, and Magnetar does not start', async () => {
+    const site = await makeSite('', 'process.exit(78)\n')
+    execFileSync(site.systemctl, ['stop', 'p.service'])
+    const prepared = await prepareAdoption(site.request)
+    const tried = adopt(prepared, { signal: site.request.signal, onStage: () => {} })
+    await expect(tried).rejects.toThrow(/p has its command as it was, and is stopped, as before/)
+    expect(await findPulsar(site.request)).toMatchObject({ status: 'stopped', record: { state: 'returned' } })
+    expect(existsSync(site.dropIn)).toBe(false)
+  }, 60_000)
+
+  it('is not stopped when Magnetar itself says that it would not start', async () => {
+    const site = await makeSite()
+    writeFileSync(
+      join(site.units, 'p.service'),
+      `${readFileSync(join(site.units, 'p.service'), 'utf8')}Environment=SAYS_NO=1\n`,
+    )
+    const prepared = await running(site)
+    const tried = adopt(prepared, { signal: site.request.signal, onStage: () => {} })
+    await expect(tried).rejects.toMatchObject({
+      code: 'ADOPT_REFUSED',
+      message: expect.stringMatching(/was not touched:\n {2}\| it says no/),
+    })
+    expect(site.log()).toEqual([])
+    expect(await findPulsar(site.request)).toMatchObject({ status: 'running', record: undefined })
+  }, 60_000)
+
+  it('has Magnetar started once more and stopped when jobs stand in its records alone', async () => {
+    const site = await makeSite()
+    const { signal } = site.request
+    await adopt(await running(site), { signal, onStage: () => {} })
+    execFileSync(site.systemctl, ['stop', 'p.service'])
+    site.log()
+    const left = [2, 0]
+    const found = await findPulsar({ ...site.request, countNotHandedOver: async () => left.shift() ?? 0 })
+    const stages: string[] = []
+    if (found.record) await giveBack(found, found.record, { signal, onStage: (stage) => stages.push(stage) })
+    expect(stages).toEqual(['stop', 'hand over', 'change', 'start', 'verify'])
+    const [stop, load, start] = ['stop p.service', 'daemon-reload', 'start p.service']
+    expect(site.log()).toEqual([stop, load, start, stop, load, start])
+    expect(await findPulsar(site.request)).toMatchObject({
+      runsMagnetar: false,
+      record: { state: 'returned' },
+    })
+  }, 60_000)
+
+  it('is not given back while jobs stay in the records of Magnetar alone, but for --force', async () => {
+    const site = await makeSite()
+    const { signal } = site.request
+    await adopt(await running(site), { signal, onStage: () => {} })
+    const found = await findPulsar({ ...site.request, countNotHandedOver: async () => 2 })
+    const tried = found.record && giveBack(found, found.record, { signal, onStage: () => {} })
+    await expect(tried).rejects.toMatchObject({
+      code: 'ADOPT_FAILED',
+      message: expect.stringMatching(/^2 jobs stand in the records .*\n.*p runs Magnetar again/),
+      fix: expect.stringMatching(/systemctl start p.*systemctl stop p/),
+    })
+    const again = await findPulsar({ ...site.request, countNotHandedOver: async () => 2 })
+    expect(again).toMatchObject({ runsMagnetar: true, record: { state: 'adopted' } })
+    if (again.record) await giveBack(again, again.record, { signal, onStage: () => {}, abandon: true })
+    expect(await findPulsar(site.request)).toMatchObject({ runsMagnetar: false })
   }, 60_000)
 
   it('keeps what was edited when the Python Pulsar does not come back', async () => {
@@ -326,7 +395,9 @@ describe('what is found beforehand', () => {
     const ini = join(site.request.directory, 'config', 'server.ini')
     writeFileSync(ini, `[server:main]\nhost = 127.0.0.1\nport = ${await freePort()}\n`)
     const { demands } = await prepareAdoption(site.request)
-    expect(demands.obstacles).toEqual([expect.stringContaining('does not answer at')])
+    expect(demands.obstacles).toEqual([
+      expect.stringMatching(/does not answer at .* after each start, .* systemd says: active.*running/s),
+    ])
     expect(() => refuseDemands(demands, true)).toThrow(/does not answer at/)
   })
 
@@ -369,6 +440,12 @@ describe('what is found beforehand', () => {
       ]),
     )
     expect(() => refuseDemands(demands, true)).toThrow(/allow_root/)
+  })
+
+  it('is refused with a manager that no server starts with', async () => {
+    const site = await makeSite('managers: {a: {type: queued_external_drmaa}}\n')
+    const { demands } = await running(site).catch(() => prepareAdoption(site.request))
+    expect(demands.obstacles).toEqual([expect.stringMatching(/manager a: .*queued_external_drmaa/)])
   })
 
   it('is refused as a whole when the configuration is wrong', async () => {

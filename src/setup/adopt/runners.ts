@@ -1,0 +1,12 @@
+import { readdir, readFile } from 'node:fs/promises'
+
+/** How many jobs on this machine have a process of the program in `prefix` that waits for their end: files of it are in use so long. */
+export async function countRunners(prefix: string): Promise<number> {
+  let found = 0
+  for (const name of await readdir('/proc').catch(() => [])) {
+    if (!/^\d+$/.test(name)) continue
+    const argv = (await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).split('\0')
+    if (argv.some((word) => word.startsWith(`${prefix}/`) && word.endsWith('/job-runner.sh'))) found++
+  }
+  return found
+}

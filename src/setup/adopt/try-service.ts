@@ -1,0 +1,55 @@
+import { lookUpUser } from '../../lib/accounts.js'
+import { MagnetarError } from '../../lib/errors.js'
+import { CommandNotStarted, runCommand } from '../../lib/exec.js'
+import type { FoundPulsar } from './adoption.js'
+import { asUser } from './as-user.js'
+import { splitCommand } from './command-words.js'
+import { serviceEnvironment } from './demands-of-start.js'
+
+const LIMIT_MS = 60_000
+const MAX_LINES = 12
+
+/**
+ * Has Magnetar itself say whether it would start: the service's command, as its user, in its directory and environment, with a variable
+ * that makes the server look at everything and serve nothing. The program has to be in its place.
+ * @throws MagnetarError ADOPT_REFUSED with what it said
+ */
+export async function tryService(
+  { service, prefix, pid }: Pick<FoundPulsar, 'service' | 'prefix' | 'pid'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { definition, pulsar } = service
+  const { expanded, directory, user: name } = definition
+  // What only its manager can fill in, nobody else can start.
+  if (expanded === undefined) return
+  const command = pulsar.rewrite(expanded, `${prefix}/bin`, (text) => text)
+  const words = (splitCommand(command) ?? []).map(({ text }) => text)
+  const user = name === undefined ? undefined : await lookUpUser(name, signal)
+  const [program, ...args] = asUser(user, words)
+  const env = { ...(await serviceEnvironment(definition.env, pid)), MAGNETAR_TRY_START: '1' }
+  const options = { timeoutMs: LIMIT_MS, signal, cwd: directory, env }
+  const result = await runCommand(program, args, options).catch((error: unknown) => {
+    if (error instanceof CommandNotStarted) return error
+    throw error
+  })
+  if (!(result instanceof CommandNotStarted) && result.code === 0) return
+  const why =
+    result instanceof CommandNotStarted
+      ? result.message
+      : result.timedOut
+        ? `it did not say so within ${LIMIT_MS / 1000} s`
+        : lastLines(`${result.stdout}\n${result.stderr}`) || `it ended with ${result.signal ?? result.code}`
+  throw new MagnetarError(
+    'ADOPT_REFUSED',
+    `Magnetar would not start as ${user?.name ?? 'the service'} does; the service was not touched:\n${why}`,
+    { fix: 'Correct that and run the command again.' },
+  )
+}
+
+function lastLines(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '')
+  return lines
+    .slice(-MAX_LINES)
+    .map((line) => `  | ${line}`)
+    .join('\n')
+}
