@@ -1,0 +1,78 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/load.js'
+import { tryStart } from '../../src/node/try-start.js'
+import { freePort } from '../helpers/free-port.js'
+import { runCommand } from '../helpers/run-command.js'
+import { tempDirectory } from '../helpers/temp-directory.js'
+import { writeFiles } from '../setup/install-fixture.js'
+
+let root: string
+const write = async (app: string, ini = ''): Promise<void> =>
+  writeFiles(root, {
+    'etc/app.yml': `private_token: x\nstaging_directory: ${root}/jobs\npersistence_directory: ${root}/active\n${app}`,
+    'etc/server.ini': `[server:main]\nport = ${await freePort()}\n${ini}`,
+  })
+const tried = async (): Promise<string[]> => {
+  const config = await loadConfig({ configDirectory: join(root, 'etc'), env: {}, cwd: root })
+  return tryStart(config, {})
+}
+
+beforeEach(async () => {
+  root = await tempDirectory()
+})
+
+describe('a start that is only tried', () => {
+  it('leaves nothing behind', async () => {
+    await write('')
+    expect(await tried()).toEqual([])
+    expect(readdirSync(root)).toEqual(['etc'])
+  })
+
+  it.each([
+    {
+      what: 'a file where jobs are to go',
+      files: { jobs: '' },
+      app: '',
+      why: /^staging_directory: cannot use/,
+    },
+    {
+      what: 'a place for the cache where none can be',
+      files: {},
+      app: `file_cache_dir: /proc/nowhere\n`,
+      why: /^file_cache_dir: cannot use/,
+    },
+    {
+      what: 'a type that no server starts with',
+      files: {},
+      app: 'managers: {a: {type: queued_external_drmaa}}\n',
+      why: /queued_external_drmaa/,
+    },
+    {
+      what: 'a certificate that is none',
+      files: { 'etc/pem': 'nothing' },
+      app: '',
+      ini: 'ssl_pem = pem\n',
+      why: /^cannot use ssl_pem/,
+    },
+  ])('fails as the start would: $what', async ({ files, app, ini, why }) => {
+    writeFiles(root, files)
+    await write(app, ini?.replace('pem\n', `${root}/etc/pem\n`))
+    await expect(tried()).rejects.toThrow(why)
+  })
+
+  it('is what every server command does with MAGNETAR_TRY_START', async () => {
+    await write('allow_root: true\n')
+    const env = { MAGNETAR_TRY_START: '1', MAGNETAR_PREFIX: undefined, MODE: undefined }
+    const pulsar = [resolve('bin', 'pulsar.js'), '-c', join(root, 'etc')]
+    const ran = await runCommand(process.execPath, pulsar, { env, timeoutMs: 60_000 })
+    expect(ran).toMatchObject({ exitCode: 0, output: expect.stringContaining('the server would start') })
+    expect(existsSync(join(root, 'active'))).toBe(false)
+    await write('allow_root: true\nmanagers: {a: {type: queued_external_drmaa}}\n')
+    expect(await runCommand(process.execPath, pulsar, { env, timeoutMs: 60_000 })).toMatchObject({
+      exitCode: 1,
+      output: expect.stringContaining('[SCHEDULER_UNSUPPORTED]'),
+    })
+  })
+})
