@@ -52,7 +52,7 @@ export function addAdoptCommand(program: Command, finish: Finish): void {
     .option('--prefix <DIR>', 'where Magnetar goes (default: magnetar in the directory)')
     .option('--node <PROGRAM>', 'the Node.js to copy (default: download: from the npm registry)')
     .option('--runtime-tarball <FILE>', 'take the Node.js from this file')
-    .option('--force', 'also when the site loses something that the Python Pulsar has')
+    .option('--force', 'also when the site loses something by it; with --undo, jobs')
     .option('--json', 'events as JSON lines on standard output, everything else on standard error')
     .action(async (directory: string, options: Readonly<Record<string, unknown>>) => {
       const text = (key: string): string | undefined => {
