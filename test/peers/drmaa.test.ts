@@ -345,7 +345,7 @@ describe('DRMAA, when the library does wrong', needs(missing), () => {
   })
 
   it.each([
-    ['is missing', async () => '/nowhere/libdrmaa.so', /cannot open shared object file/],
+    ['is missing', async () => '/nowhere/libdrmaa.so', /there is no such file/],
     ['is no library', async () => libraryProgram, /file|ELF|header/],
     [
       'is of another version of DRMAA',
