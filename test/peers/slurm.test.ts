@@ -172,7 +172,7 @@ describe('Slurm', needs(missing), () => {
     const after = await open()
     const another = { ...job, name: 'another', script: '/another/command.sh', externalId: id }
     await after.recover([another], signal)
-    expect(await reportOf(after, id)).toEqual({ state: 'gone' })
+    expect(await reportOf(after, id)).toEqual({ state: 'gone', forgotten: true })
   })
 })
 
