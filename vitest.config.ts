@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     // Half of the time they wait, for processes and clocks.
-    maxWorkers: 4,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // CI and containers run the tests as root, which a server refuses to be.
     env: { PULSAR_CONFIG_ALLOW_ROOT: 'true' },
@@ -24,9 +24,11 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // Real programs on a real machine. They mostly wait, and each file has ports and directories of its own.
+          // Real programs on a real machine, after the rest. They mostly wait, and each file has ports and directories of its own.
           name: 'peers',
           include: ['test/peers/**/*.test.ts'],
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

@@ -1,5 +1,5 @@
 /** Processes of jobs on this machine, for `magnetar doctor`. */
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { sep } from 'node:path'
 import { type ProcessEntry, readProcess as readEntry, readProcesses } from './process-table.js'
 
@@ -24,13 +24,28 @@ export async function findJobProcesses(staging: readonly string[]): Promise<JobP
     // Gone in between, or another user's.
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
     const entry = environment.split('\0').find((each) => each.startsWith(MARKER))
-    const directory = entry === undefined ? undefined : jobOf(entry.slice(MARKER.length), staging)
-    if (directory !== undefined) found.push({ pid, directory })
+    const job = entry === undefined ? undefined : jobOf(entry.slice(MARKER.length), staging)
+    if (job && (await isSamePlace(pid, job.root))) found.push({ pid, directory: job.directory })
   }
   return found
 }
 
-function jobOf(directory: string, staging: readonly string[]): string | undefined {
+/** Whether a process means the same directory by this path: in a container it may be another one. */
+async function isSamePlace(pid: number, directory: string): Promise<boolean> {
+  try {
+    const [theirs, ours] = await Promise.all([stat(`/proc/${pid}/root${directory}`), stat(directory)])
+    return theirs.dev === ours.dev && theirs.ino === ours.ino
+  } catch {
+    // Gone in between, or there is no such directory on one side.
+    return false
+  }
+}
+
+function jobOf(
+  directory: string,
+  staging: readonly string[],
+): { readonly root: string; readonly directory: string } | undefined {
   const root = staging.find((each) => directory.startsWith(each + sep))
-  return root === undefined ? undefined : root + sep + directory.slice(root.length + 1).split(sep)[0]
+  if (root === undefined) return undefined
+  return { root, directory: root + sep + directory.slice(root.length + 1).split(sep)[0] }
 }
