@@ -8,6 +8,7 @@ import { FIELD_SEPARATOR } from '../../src/schedulers/slurm/command.js'
 import { nodeDirectory, runSetup } from '../cli/setup/setup-process.js'
 import { freePort } from '../helpers/free-port.js'
 import { needs } from '../helpers/needs.js'
+import { tempDirectory } from '../helpers/temp-directory.js'
 import { waitFor } from '../helpers/wait-for.js'
 import { findTmux, openTerminal, type Terminal } from './terminal.js'
 
@@ -281,8 +282,10 @@ describe.each(WIDTHS)('the wizard in a terminal of %i columns', (columns) => {
 
   it('Ctrl-C during apply says what was done, how to go on and how to undo', when, async () => {
     // A registry that never sends: the fetch of the runtime is what is cut off.
-    const npm =
-      'for word; do if [ "$word" = view ]; then echo "$2" | sed "s/.*@//"; exit; fi; done; exec sleep 600'
+    const directory = await tempDirectory()
+    chmodSync(directory, 0o777)
+    const fetching = join(directory, 'fetching')
+    const npm = `for word; do if [ "$word" = view ]; then echo "$2" | sed "s/.*@//"; exit; fi; done; : > '${fetching}'; exec sleep 600`
     const wizard = await openWizard(columns, [], { npm })
     const { terminal, prefix } = wizard
     await answerPlace(wizard)
@@ -292,6 +295,7 @@ describe.each(WIDTHS)('the wizard in a terminal of %i columns', (columns) => {
     await answerEnd(wizard)
     await terminal.see('[q]uit')
     await terminal.type('a')
+    await waitFor(() => existsSync(fetching), { what: 'fetch of the runtime', timeoutMs: 60_000 })
     await terminal.see(/fetch Node\.js/)
     await terminal.press('C-c')
     const end = await terminal.see('Undo with')
