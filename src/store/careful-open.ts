@@ -34,8 +34,8 @@ export async function openCarefully(db: Database): Promise<void> {
       throw new Error(ignored)
     } catch (error) {
       await db.close()
-      // Another server has it, and may have changed what was kept.
-      if (isLocked(error)) removeKept(directory)
+      // Another server may have it, and have changed what was kept.
+      if (hadNoLock(directory, error)) removeKept(directory)
       else putBack(directory)
       if (attempt === ATTEMPTS || isLocked(error)) throw error
     }
@@ -48,16 +48,25 @@ export async function openCarefully(db: Database): Promise<void> {
   }
 }
 
+/** Whether another process, or another part of this one, has the database open. */
 export function isLocked(error: unknown): boolean {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return /LOCK|lock/.test(messageOf(cause))
+  return errnoOf(causeOf(error)) === 'LEVEL_LOCKED'
+}
+
+/** Whether it failed before this process had LevelDB's lock. */
+function hadNoLock(directory: string, error: unknown): boolean {
+  return isLocked(error) || messageOf(causeOf(error)).includes(`${path.join(directory, 'LOCK')}: `)
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : error
 }
 
 async function openAndPutBack(db: Database): Promise<void> {
   try {
     await db.open()
   } catch (error) {
-    if (isLocked(error)) throw error
+    if (hadNoLock(db.location, error)) throw error
   }
   await db.close()
   putBack(db.location)

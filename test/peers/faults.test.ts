@@ -8,7 +8,7 @@ import { tempDirectory } from '../helpers/temp-directory.js'
 
 /* A sample of what `npm run test:chaos` does for as long as it is told to. */
 const SEED = 8
-const BUDGET_MS = 8_000
+const BUDGET_MS = 12_000
 
 describe('a node whose disk, processes and power fail', needs(missingCompiler()), () => {
   const settings = async (more: object) => ({

@@ -7,7 +7,8 @@ import { tempDirectory } from '../helpers/temp-directory.js'
 let directory: string
 
 beforeEach(async () => {
-  directory = path.join(await tempDirectory(), 'store')
+  // A name with "lock" in it, as in what LevelDB says of a database that another has open.
+  directory = path.join(await tempDirectory(), 'blocks')
   const store = await openLevelStore(directory)
   await store.write([{ type: 'put', key: 'a', value: 1 }])
   await store.close()
