@@ -4,6 +4,7 @@ import { createNodeClient } from '../../check/node-client.js'
 import type { NodeConfig } from '../../config/types.js'
 import { lookUpUser } from '../../lib/accounts.js'
 import { MagnetarError } from '../../lib/errors.js'
+import type { ServiceStatus } from '../services/service-control.js'
 import { serviceFailed } from '../services/service-failed.js'
 import { localUrl, readCertificate } from '../verify/node-access.js'
 import { askHealth } from '../verify/wait-healthy.js'
@@ -45,6 +46,8 @@ export interface SwitchLimits {
 
 const LIMITS: SwitchLimits = { startMs: 60_000, endMs: 35_000, settleMs: 15_000 }
 const PAUSE_MS = 200
+/** Asking a service manager costs a process: a tenth of a second with supervisorctl. */
+const SERVICE_PAUSE_MS = 1000
 /** After this a launcher that does not hand the signal on is helped. */
 const HELP_AFTER_MS = 1000
 
@@ -151,9 +154,11 @@ async function waitForPython(change: Waited, limits: SwitchLimits, signal: Abort
   let sinceMs = performance.now()
   let last: number | undefined
   await wait(change, limits, signal, async () => {
+    const problem = change.access && (await askPython(change.access, signal))
+    if (problem !== undefined) return problem
     const pid = await change.service.pid(signal)
     if (pid !== undefined && (await isOfPrefix(pid, change.prefix))) return 'the service still runs Magnetar'
-    if (change.access) return askPython(change.access, signal)
+    if (change.access) return undefined
     if (pid === undefined || pid !== last) sinceMs = performance.now()
     last = pid
     return performance.now() - sinceMs > limits.settleMs ? undefined : 'it has only just started'
@@ -169,10 +174,15 @@ async function wait(
 ): Promise<void> {
   const { control } = service
   const deadlineMs = performance.now() + startMs
+  let askServiceMs = 0
+  let status: ServiceStatus = 'unknown'
   for (;;) {
     signal.throwIfAborted()
     const problem = await ask()
-    const status = await control.status(signal)
+    if (problem === undefined || performance.now() >= askServiceMs) {
+      status = await control.status(signal)
+      askServiceMs = performance.now() + SERVICE_PAUSE_MS
+    }
     if (problem === undefined && status === 'running') return
     if (status === 'failed' || status === 'stopped') {
       const why = await control.explain(signal)
