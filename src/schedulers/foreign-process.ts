@@ -6,6 +6,7 @@ import { link, lstat, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { errnoOf } from '../lib/errors.js'
 import { readOwnFileSoon } from '../lib/own-file.js'
+import { isSamePlace } from '../lib/same-place.js'
 import { commandLine, hasEnvironment, identify, readProcesses, workingDirectoryOf } from './process-table.js'
 import type { Submission } from './scheduler.js'
 import { type ProcessIdentity, refusesSecondRun, STARTED_FILE, startedLine } from './started-file.js'
@@ -45,7 +46,9 @@ export async function isForeignScript(script: string): Promise<boolean> {
 
 /** The same by the command line, when J/pid is missing or cut off: a look at every process of the machine. */
 export async function adoptByScript(job: JobFiles): Promise<boolean> {
-  const found = readProcesses().find(({ pid }) => runsScript(pid, job.script))
+  const found = readProcesses().find(
+    ({ pid }) => runsScript(pid, job.script) && isSamePlace(pid, job.script) !== false,
+  )
   const process = found && identify(found.pid)
   if (process) await note(job, process)
   return process !== undefined
@@ -65,7 +68,7 @@ async function processOfPidFile({ directory, script }: JobFiles): Promise<Proces
     runsScript(pid, script) ||
     hasEnvironment(pid, `_GALAXY_JOB_HOME_DIR=${join(directory, 'home')}`) ||
     workingDirectoryOf(pid)?.startsWith(`${directory}/`)
-  return isOurs ? found : undefined
+  return isOurs && isSamePlace(pid, directory) !== false ? found : undefined
 }
 
 /** `/bin/bash SCRIPT`, or the `/bin/sh -c SCRIPT` that waits for it; not the editor in which somebody reads it. */

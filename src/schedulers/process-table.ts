@@ -1,5 +1,6 @@
 /** What /proc knows of processes: identities that cannot be mistaken, and who belongs to a job. Linux only. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { isSamePlace } from '../lib/same-place.js'
 import type { ProcessIdentity } from './started-file.js'
 
 export interface ProcessEntry {
@@ -63,10 +64,14 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return entry && { pid, startTime: String(entry.startTime), bootId: bootId() }
 }
 
-/** The bash that runs `script`, looked for by its command line: for a J/started without readable content. */
+/**
+ * The bash that runs `script`, looked for by its command line: for a J/started without readable content. Never one of a container, where
+ * the same path is another job's.
+ */
 export function findScriptProcess(script: string): ProcessIdentity | undefined {
   for (const { pid } of readProcesses()) {
-    if (commandLine(pid).slice(0, 2).includes(script)) return identify(pid)
+    const isOurs = commandLine(pid).slice(0, 2).includes(script) && isSamePlace(pid, script) !== false
+    if (isOurs) return identify(pid)
   }
   return undefined
 }

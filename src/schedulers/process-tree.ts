@@ -1,11 +1,12 @@
 /** Killing a job: the process, all that it started, and what those left behind. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isSamePlace } from '../lib/same-place.js'
 import { hasEnvironment, type ProcessEntry, readProcesses } from './process-table.js'
 
 export interface KillOptions {
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number
-  /** "NAME=value" in the environment of the job's processes: finds daemons that left every other trace behind. */
+  /** "NAME=directory" in the environment of the job's processes: finds daemons that left every other trace behind. */
   readonly marker: string
   /** Makes it SIGKILL at once. */
   readonly hurry: AbortSignal
@@ -66,10 +67,12 @@ function createJobTree(root: TreeRoot, marker: string): JobTree {
   const known = new Map([[root.pid, root.startTime]])
   const seen = new Set<string>()
   const unmarked = new Set<string>()
+  const directory = marker.slice(marker.indexOf('=') + 1)
 
   const isMarked = (entry: ProcessEntry): boolean => {
     if (entry.startTime < root.startTime || unmarked.has(keyOf(entry))) return false
-    if (hasEnvironment(entry.pid, marker)) return true
+    // In a container the same path is another job's.
+    if (hasEnvironment(entry.pid, marker) && isSamePlace(entry.pid, directory) !== false) return true
     unmarked.add(keyOf(entry))
     return false
   }

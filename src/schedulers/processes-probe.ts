@@ -1,6 +1,7 @@
 /** Processes of jobs on this machine, for `magnetar doctor`. */
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
+import { isSamePlace } from '../lib/same-place.js'
 import { type ProcessEntry, readProcess as readEntry, readProcesses } from './process-table.js'
 
 export interface JobProcess {
@@ -25,20 +26,9 @@ export async function findJobProcesses(staging: readonly string[]): Promise<JobP
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
     const entry = environment.split('\0').find((each) => each.startsWith(MARKER))
     const job = entry === undefined ? undefined : jobOf(entry.slice(MARKER.length), staging)
-    if (job && (await isSamePlace(pid, job.root))) found.push({ pid, directory: job.directory })
+    if (job && isSamePlace(pid, job.root)) found.push({ pid, directory: job.directory })
   }
   return found
-}
-
-/** Whether a process means the same directory by this path: in a container it may be another one. */
-async function isSamePlace(pid: number, directory: string): Promise<boolean> {
-  try {
-    const [theirs, ours] = await Promise.all([stat(`/proc/${pid}/root${directory}`), stat(directory)])
-    return theirs.dev === ours.dev && theirs.ino === ours.ino
-  } catch {
-    // Gone in between, or there is no such directory on one side.
-    return false
-  }
 }
 
 function jobOf(

@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isSamePlace } from '../../lib/same-place.js'
 import { isBelow } from './python-installation.js'
 
 /** A process of a Python Pulsar's server: the launcher's shell, the server, gunicorn's workers. Never a job. */
@@ -15,8 +16,6 @@ export interface ServerPlace {
   readonly configDirectories: readonly string[]
   /** Only servers of this user; undefined: of anybody. */
   readonly uid?: number | undefined
-  /** A process of the service: it may have a mount namespace of its own (PrivateTmp= of systemd), and its servers are in there. */
-  readonly pid?: number | undefined
 }
 
 /** A job's command is a script of its own; these are what Pulsar's programs are called. */
@@ -29,42 +28,29 @@ const PAUSE_MS = 100
  */
 export async function findPythonServers(place: ServerPlace): Promise<PythonServer[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const namespaces = await Promise.all([
-    mountNamespace('self'),
-    place.pid === undefined ? undefined : mountNamespace(place.pid).catch(() => undefined),
-  ])
-  const found = await Promise.all(pids.map((pid) => readServer(Number(pid), place, namespaces)))
+  const found = await Promise.all(pids.map((pid) => readServer(Number(pid), place)))
   return found.flat()
 }
 
-function mountNamespace(pid: number | 'self'): Promise<string> {
-  return readlink(`/proc/${pid}/ns/mnt`)
-}
-
-async function readServer(
-  pid: number,
-  place: ServerPlace,
-  namespaces: readonly (string | undefined)[],
-): Promise<PythonServer[]> {
+async function readServer(pid: number, place: ServerPlace): Promise<PythonServer[]> {
   try {
     const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
     // An interpreter and its options stand before the program.
     const program = argv.slice(0, 3).find((word) => PROGRAM.test(basename(word.split(' ')[0] ?? '')))
     if (program === undefined || /\/lib\/(current|releases)\//.test(argv.join(' '))) return []
-    const [environment, cwd, startedTicks, namespace, { uid }] = await Promise.all([
+    const [environment, cwd, startedTicks, { uid }] = await Promise.all([
       readFile(`/proc/${pid}/environ`, 'utf8'),
       readlink(`/proc/${pid}/cwd`),
       readStart(pid),
-      mountNamespace(pid),
       stat(`/proc/${pid}`),
     ])
-    if (!namespaces.includes(namespace)) return []
     if (place.uid !== undefined && place.uid !== uid) return []
     const config = /(?:^|\0)PULSAR_CONFIG_DIR=([^\0]+)/.exec(environment)?.[1]
     const paths = [...argv.filter((word) => word.includes('/')), ...(config === undefined ? [] : [config])]
     const named = paths.map((word) => resolve(cwd, word))
     const isOurs = place.configDirectories.some(
-      (directory) => cwd === directory || named.some((path) => isBelow(path, directory)),
+      (directory) =>
+        (cwd === directory || named.some((path) => isBelow(path, directory))) && isSamePlace(pid, directory),
     )
     return isOurs && startedTicks !== undefined ? [{ pid, startedTicks }] : []
   } catch {

@@ -67,7 +67,7 @@ export async function demandsOfPort(
   if (runs !== undefined && problem === undefined) return nothing
   if (runs === undefined && (await isPortFree(host, port))) return nothing
   const holders = await findPortHolders(port)
-  const servers = await findPythonServers({ configDirectories: [pulsar.configDirectory], pid })
+  const servers = await findPythonServers({ configDirectories: [pulsar.configDirectory] })
   const own = new Set([pid, ...servers.map((server) => server.pid)])
   const strangers = holders.filter((holder) => !own.has(holder.pid))
   if (strangers.length > 0 || (runs === undefined && holders.length === 0))

@@ -83,11 +83,8 @@ export async function stopService(
   { service, configDirectory, user, limits = LIMITS }: Omit<Switch, 'to' | 'change'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const [pid, account] = await Promise.all([
-    service.pid(signal),
-    user === undefined ? undefined : lookUpUser(user, signal),
-  ])
-  const place = { configDirectories: [configDirectory], uid: account?.uid, pid }
+  const account = user === undefined ? undefined : await lookUpUser(user, signal)
+  const place = { configDirectories: [configDirectory], uid: account?.uid }
   const servers = await findPythonServers(place)
   let stopped = false
   const stopping = service.control.stop(signal).finally(() => {

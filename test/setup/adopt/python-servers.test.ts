@@ -24,6 +24,8 @@ async function site(): Promise<string> {
 
 const UNSHARE = ['unshare', ...(process.getuid?.() === 0 ? [] : ['-r']), '--mount']
 const mayUnshare = spawnSync(UNSHARE[0] ?? '', [...UNSHARE.slice(1), 'true']).status === 0
+/** Another directory of the same path, with the same program in it. */
+const OTHER = 'd=${2%/*}; p=$(cat "$2"); mount -t tmpfs tmpfs "$d"; echo "$p" > "$2"; exec "$@"'
 
 describe('the servers of a Python Pulsar', () => {
   it('are those of its configuration and its user', async () => {
@@ -37,11 +39,21 @@ describe('the servers of a Python Pulsar', () => {
     expect(await findPythonServers({ configDirectories: [await site()] })).toEqual([])
   })
 
-  it.skipIf(!mayUnshare)('are not those of a container with the same paths', async () => {
-    const directory = await site()
-    const { pid } = await launch(directory, ...UNSHARE)
-    expect(await findPythonServers({ configDirectories: [directory] })).toEqual([])
-    // The service's own, of a unit with PrivateTmp= for one.
-    expect(await findPythonServers({ configDirectories: [directory], pid })).toMatchObject([{ pid }])
-  })
+  it.skipIf(!mayUnshare)(
+    'are not those of a container that has another directory of the same path',
+    async () => {
+      const directory = await site()
+      await launch(directory, ...UNSHARE, 'sh', '-c', OTHER, 'sh')
+      expect(await findPythonServers({ configDirectories: [directory] })).toEqual([])
+    },
+  )
+
+  it.skipIf(!mayUnshare)(
+    'are those of a unit with mounts of its own, PrivateTmp= of systemd for one',
+    async () => {
+      const directory = await site()
+      const { pid } = await launch(directory, ...UNSHARE)
+      expect(await findPythonServers({ configDirectories: [directory] })).toMatchObject([{ pid }])
+    },
+  )
 })
