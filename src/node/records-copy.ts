@@ -1,7 +1,8 @@
-import { cp, lstat, mkdtemp, rm } from 'node:fs/promises'
+import { cp, lstat, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
+import { makeTemporary } from '../lib/make-temporary.js'
 import { notPermitted } from '../lib/not-permitted.js'
 import { withErrno } from '../store/level-error.js'
 import { openMemoryStore } from '../store/memory-store.js'
@@ -25,8 +26,8 @@ export async function openCopy(persistenceDirectory: string | null, signal: Abor
   // A server that was never started has none.
   if (errnoOf(found) === 'ENOENT') return nothing
   if (errnoOf(found) === 'EACCES') throw await notReadable(from, persistenceDirectory, found)
-  const copy = await mkdtemp(path.join(tmpdir(), 'magnetar-records-')).catch((error: unknown) => {
-    throw copyFailed(from, error)
+  const copy = await makeTemporary('magnetar-records-').catch((error: unknown) => {
+    throw copyFailed(from, tmpdir(), error)
   })
   const remove = (): Promise<void> => rm(copy, { recursive: true, force: true })
   try {
@@ -43,7 +44,7 @@ export async function openCopy(persistenceDirectory: string | null, signal: Abor
     const named = withErrno(error)
     if (errnoOf(named) === 'EACCES') throw await notReadable(from, persistenceDirectory, named)
     if (error instanceof MagnetarError && named === error) throw error
-    throw copyFailed(from, named)
+    throw copyFailed(from, path.dirname(copy), named)
   }
 }
 
@@ -64,16 +65,18 @@ function notReadable(from: string, persistenceDirectory: string, cause: unknown)
   return notPermitted(`only the user of the node and root may read ${from}`, persistenceDirectory, { cause })
 }
 
-function copyFailed(from: string, cause: unknown): MagnetarError {
-  const place = tmpdir()
+function copyFailed(from: string, place: string, cause: unknown): MagnetarError {
   const errno = errnoOf(cause)
-  const reason =
-    errno === 'ENOSPC' || errno === 'EDQUOT' ? `no space is left there (${errno})` : messageOf(cause)
+  const isFull = errno === 'ENOSPC' || errno === 'EDQUOT'
+  const reason = isFull ? `no space is left there (${errno})` : messageOf(cause)
+  const elsewhere = 'TMPDIR=/var/tmp magnetar status'
   return new MagnetarError(
     'COPY_FAILED',
     `the server is not running, and its job records in ${from} cannot be copied to ${place} to be read: ${reason}`,
     {
-      fix: `Free space in ${place}, or name a directory with room for them: TMPDIR=/var/tmp magnetar status`,
+      fix: isFull
+        ? `Free space in ${place}, or name a directory with room for them: ${elsewhere}`
+        : `Name a directory that takes them: ${elsewhere}`,
       cause,
     },
   )

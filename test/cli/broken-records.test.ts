@@ -97,10 +97,18 @@ describe('records that are gone', () => {
 })
 
 it('a TMPDIR that takes no copy of the records is named, with another', async () => {
-  const status = await run(['status'], { TMPDIR: path.join(directory, 'nowhere') })
+  // Nobody can make a directory there.
+  const status = await run(['status'], { TMPDIR: '/sys' })
   expect(status.code).toBe(1)
   expect(status.stdout).toMatch(/^Disk +/m)
-  expect(status.stderr).toContain(`cannot be copied to ${directory}/nowhere`)
-  expect(status.stderr).toMatch(/TMPDIR=\/var\/tmp .*\[COPY_FAILED\]\n$/)
+  expect(status.stderr).toContain('cannot be copied to /sys to be read: ')
+  expect(status.stderr).toMatch(/Fix: Name a directory .*TMPDIR=\/var\/tmp .*\[COPY_FAILED\]\n$/)
+})
+
+it('a TMPDIR that is not there is done without', async () => {
+  for (const words of [['status'], ['jobs']])
+    expect((await run(words, { TMPDIR: path.join(directory, 'nowhere') })).stderr).not.toContain(
+      'COPY_FAILED',
+    )
   expect(readdirSync(directory)).not.toContain('nowhere')
 })

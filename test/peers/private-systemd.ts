@@ -123,7 +123,11 @@ export async function startPrivateSystemd(): Promise<PrivateSystemd> {
   }
   const ask = (pid: number, argv: readonly string[], timeoutMs: number): Promise<CommandResult> => {
     const namespaces = ['-t', String(pid), '-m', '-u', '-i', '-p', '-n', '-C', '-r', '-w']
-    return runCommand('nsenter', [...namespaces, '--', ...argv], { timeoutMs })
+    // The tests' own temporary directory is not there.
+    return runCommand('nsenter', [...namespaces, '--', ...argv], {
+      timeoutMs,
+      env: { ...process.env, TMPDIR: '/tmp' },
+    })
   }
   try {
     const pid = await waitFor(

@@ -1,10 +1,10 @@
 /** `upgrade --to`: another package is installed by its own program, which knows best what belongs to it. */
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { errnoOf, MagnetarError, messageOf } from '../../lib/errors.js'
 import { CommandNotStarted, runCommand } from '../../lib/exec.js'
+import { makeTemporary } from '../../lib/make-temporary.js'
 import { readPackageManifest } from '../../setup/release/closure.js'
 import { listReleaseFiles } from '../../setup/release/contents.js'
 import { isAtLeast } from '../../setup/runtime/pinned.js'
@@ -29,7 +29,7 @@ export async function handOver(to: string, args: readonly string[]): Promise<num
     await demandComplete(path)
     return runPackage(path, args)
   }
-  const scratch = await mkdtemp(join(tmpdir(), 'magnetar-upgrade-'))
+  const scratch = await makeTemporary('magnetar-upgrade-')
   try {
     const root = await unpack(path, scratch)
     await demandComplete(root).catch((error: unknown) => {

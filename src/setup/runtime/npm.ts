@@ -1,9 +1,9 @@
 /** The one package of the npm registry that setup fetches, through the admin's own npm: its registry, proxy and certificates count. */
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { CommandNotStarted, type CommandResult, runCommand } from '../../lib/exec.js'
+import { makeTemporary } from '../../lib/make-temporary.js'
 import type { PinnedPackage } from './pinned.js'
 import { runtimeUnavailable } from './unavailable.js'
 
@@ -58,7 +58,7 @@ export async function whyNotFetchable(
 ): Promise<string | undefined> {
   const npm = findNpm()
   if (!npm) return 'there is no npm to fetch one with'
-  const cache = await mkdtemp(join(tmpdir(), 'mt-npm-'))
+  const cache = await makeTemporary('mt-npm-')
   try {
     const args = ['view', `${wanted.name}@${wanted.version}`, 'version', '--fetch-retries', '0']
     const asked = await runNpm(npm, args, cache, timeoutMs, signal)
