@@ -193,6 +193,17 @@ describe('magnetar adopt on an installation like that of the exercise', needs(mi
     const first = held('d')
     await runs('d')
     const { stdout: pid } = await host.root.run(['supervisorctl', 'pid', 'pulsar'])
+    // What the Python Pulsar could not read is seen before anything is stopped.
+    const app = '/srv/pulsar/etc/app.yml'
+    const whole = file(app)
+    await host.root.run(['tee', app], { input: `---\nmanager: "\n${whole}` })
+    const refused = await adopt('--undo', '--yes')
+    expect(refused).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/etc\/app\.yml: line \d+, column/),
+    })
+    expect((await host.root.run(['supervisorctl', 'pid', 'pulsar'])).stdout).toBe(pid)
+    await host.root.run(['tee', app], { input: whole })
     await host.root.run(['kill', '-STOP', pid.trim()])
     const undone = await adopt('--undo', '--yes')
     expect(undone).toMatchObject({ code: 0, stderr: '' })

@@ -8,16 +8,18 @@ import {
   type AdoptionRequest,
   type FoundPulsar,
   findPulsar,
+  GIVE_BACK,
   portOf,
   prepareAdoption,
   refuseDemands,
 } from '../../setup/adopt/adoption.js'
 import { adopt, type CarryOutOptions, giveBack } from '../../setup/adopt/carry-out.js'
+import { demandsOfReturn } from '../../setup/adopt/demands-of-return.js'
 import { describeLeft } from '../../setup/adopt/hand-over.js'
 import { isLive, readRecords } from '../../setup/adopt/record.js'
 import { countRunners } from '../../setup/adopt/runners.js'
 import { demandsOfPort } from '../../setup/adopt/server-port.js'
-import { planReturn } from '../../setup/adopt/service-edit.js'
+import { planReturn, undoOf } from '../../setup/adopt/service-edit.js'
 import { gatherFacts } from '../../setup/facts.js'
 import { lockNode } from '../../setup/lock.js'
 import { probeSupervisor } from '../../setup/probes/supervisor.js'
@@ -128,9 +130,13 @@ async function runUndo(line: AdoptCommandLine, request: AdoptionRequest, output:
     return EXIT.ok
   }
   const left = await countLeft(found, signal, output)
-  showReturnPlan(found, await planReturn(found, record, signal), left, line.force, output)
+  const changes = await planReturn(found, record, signal)
+  showReturnPlan(found, changes, left, line.force, output)
   // A stranger on the port would keep either server from starting.
-  refuseDemands(await demandsOfPort(portOf(found), signal), true)
+  const { obstacles } = await demandsOfPort(portOf(found), signal)
+  const losses = await demandsOfReturn(found, await undoOf(changes, record, signal), signal)
+  refuseDemands({ obstacles, losses }, line.force, GIVE_BACK)
+  for (const loss of losses) output.warn(`! accepted with --force: ${loss}`)
   if (line.plan || line.diff) return EXIT.ok
   const refused = await ask(line, signal, output)
   if (refused !== undefined) return refused

@@ -208,13 +208,29 @@ export function portOf({ service, handle, access, status, runsMagnetar, pid }: F
   return { service, access, runs, pid, control: handle.control }
 }
 
+/** What is said of demands that are not met, and of those that --force does without. */
+interface RefusalWords {
+  readonly refusal: string
+  readonly otherwise: string
+}
+
+const TAKE_OVER: RefusalWords = {
+  refusal: 'it cannot be taken over as it is',
+  otherwise: 'Keep the Python Pulsar until a release has it; or, if the site can do without: --force',
+}
+export const GIVE_BACK: RefusalWords = {
+  refusal: 'it cannot be given back as it is; the service was not touched',
+  otherwise: 'Correct that and run the command again; or, to have the service run it all the same: --force',
+}
+
 /** @throws MagnetarError ADOPT_REFUSED with all that speaks against it; with `force` only what cannot work at all */
-export function refuseDemands({ obstacles, losses }: Demands, force: boolean): void {
+export function refuseDemands(
+  { obstacles, losses }: Pick<Demands, 'obstacles' | 'losses'>,
+  force: boolean,
+  { refusal, otherwise } = TAKE_OVER,
+): void {
   if (obstacles.length === 0 && (force || losses.length === 0)) return
   const lines = [...obstacles, ...(force ? [] : losses)].map((text) => `  ${text}`)
-  const fix =
-    obstacles.length > 0
-      ? 'Correct that and run the command again.'
-      : 'Keep the Python Pulsar until a release has it; or, if the site can do without: --force'
-  throw new MagnetarError('ADOPT_REFUSED', `it cannot be taken over as it is:\n${lines.join('\n')}`, { fix })
+  const fix = obstacles.length > 0 ? 'Correct that and run the command again.' : otherwise
+  throw new MagnetarError('ADOPT_REFUSED', `${refusal}:\n${lines.join('\n')}`, { fix })
 }

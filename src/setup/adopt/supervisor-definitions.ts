@@ -43,8 +43,7 @@ function programsOf(ini: IniFile, file: string, groups: readonly string[]): Serv
       const text = values.get(key)?.text
       return text === undefined ? undefined : withoutComment(text)
     }
-    const fill = (text: string): string | undefined =>
-      interpolate(text, { here: dirname(file), program_name: name })
+    const fill = (text: string): string | undefined => fillIn(text, { file, name })
     const isYes = (key: string): boolean => /^(true|yes|on|1)$/i.test(option(key) ?? '')
     const obstacles = [
       ...(groups.includes(name)
@@ -66,7 +65,7 @@ function programsOf(ini: IniFile, file: string, groups: readonly string[]): Serv
         name,
         file,
         command,
-        expanded: fill(withoutComment(command)),
+        expanded: expandCommand(command, { file, name }),
         user: option('user'),
         group: undefined,
         directory: fill(option('directory') ?? '/') ?? '/',
@@ -90,6 +89,18 @@ export function editProgram(
   const rewritten = pulsar.rewrite(meant, bin, escapeForSupervisor) + command.slice(meant.length)
   const after = editIni(text, [{ section: `program:${name}`, key: 'command', value: rewritten }], file)
   return { path: file, before: text, after }
+}
+
+/** A command as the program in that file would have it; undefined: it holds what only Supervisor knows. */
+export function expandCommand(
+  command: string,
+  program: Pick<ServiceDefinition, 'file' | 'name'>,
+): string | undefined {
+  return fillIn(withoutComment(command), program)
+}
+
+function fillIn(text: string, { file, name }: Pick<ServiceDefinition, 'file' | 'name'>): string | undefined {
+  return interpolate(text, { here: dirname(file), program_name: name })
 }
 
 /** Supervisor's own dialect: what follows blank and semicolon is a comment. */
