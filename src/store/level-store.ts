@@ -8,6 +8,7 @@ import { openError } from './level-error.js'
 import { watchHealth } from './level-health.js'
 import { createLogNumbers } from './log-numbers.js'
 import { makeLevelStore } from './make-level-store.js'
+import { mergeSmallFiles } from './merge-files.js'
 import { LATER_MS, logNumber, type Store, type StoreChange, type WriteOptions } from './store.js'
 
 interface Waiting {
@@ -35,6 +36,12 @@ export async function openLevelStore(directory: string, name = directory): Promi
     // It begins to open itself after this turn.
     db = new ClassicLevel<string, unknown>(directory, { valueEncoding: 'json', createIfMissing })
     await openCarefully(db)
+    const opened = db
+    await mergeSmallFiles(opened).catch(async () => {
+      // A full disk, for one: LevelDB takes no writes then, and what is there serves as it is.
+      await opened.close()
+      await openCarefully(opened)
+    })
   } catch (error) {
     throw openError({ location: directory, name }, error)
   }
