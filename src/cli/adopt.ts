@@ -49,7 +49,7 @@ export function addAdoptCommand(program: Command, finish: Finish): void {
     .option('--undo', 'give the service back to the Python Pulsar')
     .option('-y, --yes', 'do not ask')
     .option('--service <NAME>', 'the program or unit, where several run a Pulsar of this directory')
-    .option('--prefix <DIR>', 'where Magnetar goes (default: magnetar in the directory)')
+    .option('--prefix <DIR>', 'where Magnetar goes (default: where it is, else magnetar in the directory)')
     .option('--node <PROGRAM>', 'the Node.js to copy (default: download: from the npm registry)')
     .option('--runtime-tarball <FILE>', 'take the Node.js from this file')
     .option('--force', 'also when the site loses something by it; with --undo, jobs')

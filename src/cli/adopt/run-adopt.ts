@@ -121,7 +121,9 @@ async function runUndo(line: AdoptCommandLine, request: AdoptionRequest, output:
         runsMagnetar
           ? `${prefix} does not say what ${name} ran before Magnetar; nothing was touched`
           : `${name} was never taken over with ${prefix}; nothing was touched`,
-        { fix: 'Where adopt was called with --prefix, --undo needs the same.' },
+        {
+          fix: 'Where adopt was called with --prefix, and the file of the service has been changed since, --undo needs the same.',
+        },
       )
     output.say(
       `${output.palette.green(SIGNS.done)} Nothing to do: ${name} was not taken over, or was given back.`,

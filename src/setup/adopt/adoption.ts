@@ -14,12 +14,13 @@ import {
   type RefuseStart,
 } from './demands.js'
 import { demandsOfManagers, demandsOfSpace, type ProbeManagers } from './demands-of-start.js'
+import { findPrefix } from './find-prefix.js'
 import { findPulsarService, type PulsarService, readService } from './find-service.js'
 import type { CountNotHandedOver } from './hand-over.js'
 import { countJobs, type JobsUnderWay } from './jobs-under-way.js'
 import { locateInstallation } from './locate-installation.js'
 import { type ProgramPlan, planProgram } from './plan-program.js'
-import { adoptedPrefix, type PythonInstallation, pulsarVersion } from './python-installation.js'
+import { type PythonInstallation, pulsarVersion } from './python-installation.js'
 import { type AdoptionRecord, isLive, readRecords } from './record.js'
 import { demandReplaceable } from './replaceable.js'
 import { demandsOfPort, loadServerAddress, type PortQuestion, type PythonAccess } from './server-port.js'
@@ -33,7 +34,7 @@ import { readSystemdServices } from './systemd-definitions.js'
 export interface AdoptionRequest {
   /** Of the Python Pulsar: the whole of it, or only its configuration. */
   readonly directory: string
-  /** Where Magnetar goes; undefined: `magnetar` in the directory. */
+  /** Where Magnetar goes; undefined: where it is; else `magnetar` in the directory. */
   readonly prefix: string | undefined
   readonly service: string | undefined
   readonly runtime: RuntimeWish
@@ -94,11 +95,10 @@ export interface PreparedAdoption extends FoundPulsar {
  */
 export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar> {
   const { facts, signal } = request
-  const pulsars = (await readDefinitions(request)).flatMap(
-    (definition) => readService(definition)?.pulsar ?? [],
-  )
+  const before = await readDefinitions(request)
+  const pulsars = before.flatMap((definition) => readService(definition)?.pulsar ?? [])
   const installation = await locateInstallation(request.directory, pulsars)
-  const prefix = request.prefix ?? adoptedPrefix(installation)
+  const prefix = request.prefix ?? (await findPrefix(installation, before, request.service))
   await request.lock?.(prefix)
   const records = await readRecords(prefix)
   // Once more: a run that held the lock may have changed them.

@@ -50,7 +50,11 @@ export function readService(definition: ServiceDefinition): PulsarService | unde
   return pulsar && { definition, pulsar }
 }
 
-function belongsTo({ directory, configDirectories }: PythonInstallation, pulsar: PulsarCommand): boolean {
+/** Whether a command runs the Pulsar of this installation. */
+export function belongsTo(
+  { directory, configDirectories }: PythonInstallation,
+  pulsar: PulsarCommand,
+): boolean {
   const { configDirectory, program } = pulsar
   return (
     isBelow(configDirectory, directory) ||

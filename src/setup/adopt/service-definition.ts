@@ -12,6 +12,8 @@ export interface ServiceDefinition {
   readonly command: string
   /** As it is meant, with what Supervisor and systemd put in; undefined: it holds what is not known before the start. */
   readonly expanded: string | undefined
+  /** What our drop-in has a unit run instead. */
+  readonly given?: string | undefined
   /** undefined: whoever runs the service manager. */
   readonly user: string | undefined
   readonly group: string | undefined

@@ -15,6 +15,9 @@ export const UNIT_DIRECTORIES: readonly string[] = [
 /** Read after all others of the unit, whose names begin otherwise. */
 const DROP_IN = 'zz-magnetar.conf'
 
+/** Of a command (systemd.service(5)). */
+const PREFIX = /^[-:+!]*/
+
 /** All services with one command, as units and drop-ins say. */
 export async function readSystemdServices(
   signal: AbortSignal,
@@ -44,11 +47,15 @@ async function readUnit(
     for (const name of await readdir(join(directory, `${unit}.d`)).catch(() => []))
       if (name.endsWith('.conf')) dropIns.set(name, join(directory, `${unit}.d`, name))
   const files = [file, ...[...dropIns].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path)]
+  let given: string | undefined
   const settings = new Map<string, { readonly value: string; readonly file: string }[]>()
   for (const path of files) {
-    // What we wrote ourselves is not how the Python Pulsar is started.
-    if (basename(path) === DROP_IN) continue
     for (const [key, value] of serviceSettings((await readDefinition(path, signal)) ?? '')) {
+      // What we wrote ourselves is not how the Python Pulsar is started.
+      if (basename(path) === DROP_IN) {
+        if (key === 'ExecStart') given = plain(value)
+        continue
+      }
       if (value === '') settings.delete(key)
       else settings.set(key, [...(settings.get(key) ?? []), { value, file: path }])
     }
@@ -64,15 +71,15 @@ async function readUnit(
   for (const { value } of settings.get('Environment') ?? [])
     for (const [, double, single, plain] of value.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g))
       addVariable(env, double ?? single ?? plain ?? '')
-  const command = start.value.replace(/^[-:+!]+/, '')
+  const command = start.value.replace(PREFIX, '')
   const directory = last('WorkingDirectory')?.replace(/^-/, '') ?? '/'
   return {
     kind: 'systemd',
     name: unit.replace(/\.service$/, ''),
     file: start.file,
     command: start.value,
-    expanded:
-      /%[^%]|\$\{?\w/.test(command) || command.startsWith('@') ? undefined : command.replaceAll('%%', '%'),
+    expanded: /%[^%]|\$\{?\w/.test(command) || command.startsWith('@') ? undefined : plain(command),
+    given,
     user: last('User'),
     group: last('Group'),
     directory: isAbsolute(directory) ? directory : '/',
@@ -92,7 +99,7 @@ export function dropInFor(
   bin: string,
   directory = '/etc/systemd/system',
 ): ServiceEdit {
-  const prefix = /^[-:+!]*/.exec(command)?.[0] ?? ''
+  const prefix = PREFIX.exec(command)?.[0] ?? ''
   const lines = [
     `# Written by "magnetar adopt": the unit runs Magnetar instead of the Python Pulsar. "magnetar adopt --undo" removes it.`,
     '[Service]',
@@ -103,6 +110,10 @@ export function dropInFor(
     '',
   ]
   return { path: join(directory, `${name}.service.d`, DROP_IN), before: undefined, after: lines.join('\n') }
+}
+
+function plain(command: string): string {
+  return command.replace(PREFIX, '').replaceAll('%%', '%')
 }
 
 /** The settings of [Service], in their order; lines that end with a backslash go on. */

@@ -218,6 +218,23 @@ describe('a unit that changes hands', () => {
     expect(await findPulsar(request)).toMatchObject({ runsMagnetar: false, status: 'running' })
   }, 60_000)
 
+  it('is known by its command, wherever Magnetar was put', async () => {
+    const site = await makeSite()
+    const prefix = join(site.state, 'elsewhere')
+    writeRuntime(nodePaths(prefix, undefined), 'here', await ownIntegrity())
+    await running(site)
+    const request = { ...site.request, prefix }
+    const { signal } = request
+    expect(await adopt(await prepareAdoption(request), { signal, onStage: () => {} })).toBe(true)
+    // Neither the way back nor a repetition has to be told.
+    expect(await prepareAdoption(site.request)).toMatchObject({ prefix, isDone: true })
+    const found = await findPulsar(site.request)
+    expect(found).toMatchObject({ prefix, runsMagnetar: true, record: { state: 'adopted' } })
+    if (found.record) await giveBack(found, found.record, { signal, onStage: () => {} })
+    expect(existsSync(site.dropIn)).toBe(false)
+    expect(await findPulsar(site.request)).toMatchObject({ prefix: site.prefix, record: undefined })
+  }, 60_000)
+
   it.each([
     { how: 'ends at once', magnetar: 'process.exit(78)\n', why: /p was started, but does not run/ },
     { how: 'does not answer', magnetar: 'setInterval(() => {}, 1000)\n', why: /not well: no answer/ },
