@@ -20,10 +20,13 @@ export async function waitFor<T>(
 ): Promise<T> {
   const deadlineMs = performance.now() + timeoutMs
   for (;;) {
+    const askedMs = performance.now()
     const answer = await ask()
     if (answer !== false && answer !== undefined) return answer
-    if (performance.now() > deadlineMs) throw new Error(`no ${what} within ${timeoutMs} ms`)
-    await delay(pauseMs)
+    const nowMs = performance.now()
+    if (nowMs > deadlineMs) throw new Error(`no ${what} within ${timeoutMs} ms`)
+    // A question that starts a process keeps what it waits for from running.
+    await delay(Math.max(pauseMs, 2 * (nowMs - askedMs)))
   }
 }
 

@@ -11,6 +11,7 @@ import { missingForPrivateRoot } from './private-root.js'
 import { missingSupervisor } from './private-supervisor.js'
 import { findPulsarVenv } from './pulsar-venv.js'
 import { installPythonPulsar } from './python-installation.js'
+import { loadEachTime } from './python-program.js'
 import { type FinalStatus, sendJobs, toolOf } from './send-jobs.js'
 
 const found = findPulsarVenv()
@@ -42,7 +43,7 @@ describe('magnetar adopt on an installation like that of the exercise', needs(mi
   const doIt = ['--yes', '--node', process.execPath]
   const job = (id: string, command: string): Promise<FinalStatus[]> =>
     sendJobs({
-      python: host.root.enter([`${found.venv?.bin}/python`]),
+      run: loadEachTime(host.root.enter([`${found.venv?.bin}/python`])),
       url: URL,
       token: 'foo',
       jobs: [{ id, command, tool: toolOf() }],

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAuthority, opensslMissing } from '../helpers/certificates.js'
 import { needs } from '../helpers/needs.js'
-import { type CommandResult, runCommand } from '../helpers/run-command.js'
+import type { CommandResult } from '../helpers/run-command.js'
 import type { ServerProcess } from '../helpers/server-process.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { type CheckedServer, checkedSchedulers, checkedServers } from './check-servers.js'
@@ -14,6 +14,7 @@ import { startMagnetar } from './magnetar-server.js'
 import { startPrivateSlurm } from './private-slurm.js'
 import type { NodeOptions } from './pulsar-config.js'
 import { findPulsarVenv, type PulsarVenv, withPython } from './pulsar-venv.js'
+import { shareLoadedPython } from './python-program.js'
 
 // The real client's own check again (see pulsar-check.test.ts), now with files that the server fetches from Galaxy and delivers there.
 // Galaxy's side is the Python one too. Both servers must make the same requests, each once.
@@ -69,6 +70,7 @@ const cases: readonly PullCase[] = [
 ]
 
 const { venv, missing } = findPulsarVenv()
+const runPython = shareLoadedPython(() => [join(installed(venv).bin, 'python')])
 const lacking = missing ?? (venv && findJobFilesPeer(venv))
 
 for (const scheduler of checkedSchedulers) {
@@ -162,7 +164,7 @@ function pulsarCheck(
 ): Promise<CommandResult> {
   const all = { files_endpoint: galaxy.endpoint, ...options }
   const program = resolve('test', 'peers', 'pulsar-check-pull.py')
-  return runCommand(join(installed(venv).bin, 'python'), [program, JSON.stringify(all)], {
+  return runPython(program, [JSON.stringify(all)], {
     env: { TMPDIR: galaxy.root },
     timeoutMs: 150_000,
   })

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { needs } from '../helpers/needs.js'
-import { type CommandResult, runCommand } from '../helpers/run-command.js'
+import type { CommandResult } from '../helpers/run-command.js'
 import type { ServerProcess } from '../helpers/server-process.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { type CheckedServer, checkedSchedulers, checkedServers } from './check-servers.js'
@@ -10,6 +10,7 @@ import { findSlurm } from './find-slurm.js'
 import { startPrivateSlurm } from './private-slurm.js'
 import type { AppOptions, NodeOptions } from './pulsar-config.js'
 import { findPulsarVenv, type PulsarVenv } from './pulsar-venv.js'
+import { shareLoadedPython } from './python-program.js'
 
 // The real client's own check, on the same table of cases, against the real server and against ours: what passes there must
 // pass here, and the real server shows that the cases are fair. pulsar-check ends with 0 when the job's every output, stream,
@@ -62,6 +63,7 @@ const cases: readonly Case[] = [
 ]
 
 const { venv, missing } = findPulsarVenv()
+const runPython = shareLoadedPython(() => [join(installed(venv).bin, 'python')])
 
 for (const scheduler of checkedSchedulers) {
   const lacks = missing ?? (scheduler.slurm ? findSlurm().missing : undefined)
@@ -123,7 +125,7 @@ function pulsarCheck(
   temporary: string,
 ): Promise<CommandResult> {
   const url = new URL(path, server.url).href
-  return runCommand(join(installed(venv).bin, 'pulsar-check'), ['--url', url, ...args], {
+  return runPython(join(installed(venv).bin, 'pulsar-check'), ['--url', url, ...args], {
     env: { TMPDIR: temporary },
     timeoutMs: 150_000,
   })

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { runCommand } from '../helpers/run-command.js'
+import type { RunPython } from './python-program.js'
 
 export interface SentJob {
   readonly id: string
@@ -30,16 +30,14 @@ export function toolOf(...requirements: readonly (readonly [name: string, versio
 
 /** Sends jobs by the real client, all at once; resolves when all are done. */
 export async function sendJobs(options: {
-  /** The command line of the Python that has the client. */
-  readonly python: readonly string[]
+  readonly run: RunPython
   readonly url: string
   readonly token?: string
   readonly jobs: readonly SentJob[]
 }): Promise<FinalStatus[]> {
-  const [command = '', ...before] = options.python
   const program = fileURLToPath(new URL('send-jobs.py', import.meta.url))
-  const args = [...before, program, options.url, options.token ?? '', JSON.stringify(options.jobs)]
-  const { exitCode, output } = await runCommand(command, args, { timeoutMs: 120_000 })
+  const args = [options.url, options.token ?? '', JSON.stringify(options.jobs)]
+  const { exitCode, output } = await options.run(program, args, { timeoutMs: 120_000 })
   if (exitCode !== 0) throw new Error(output)
   return JSON.parse(output.trim().split('\n').at(-1) ?? '') as FinalStatus[]
 }
