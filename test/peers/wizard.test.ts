@@ -42,14 +42,19 @@ async function openWizard(
     writeFileSync(join(tools, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
   const port = await freePort()
   const command = [process.execPath, resolve('bin/magnetar.js'), 'setup', ...words]
-  const env = { PATH: `${tools}:${process.env.PATH}`, HOME: directory }
+  const env = {
+    PATH: `${tools}:${process.env.PATH}`,
+    HOME: directory,
+    MAGNETAR_SETUP_SUPERVISOR_CONF: '/nonexistent/supervisord.conf',
+  }
   const terminal = await openTerminal([...command, '--port', String(port)], { columns, env, cwd: directory })
   return { terminal, directory, prefix: join(directory, 'node'), port }
 }
 
 /** Answers the question with that text, by these keys before Enter. */
 async function answer({ terminal }: Wizard, question: string, text = '', ...keys: string[]): Promise<void> {
-  await terminal.see(question)
+  // Not its name in a line of what was answered before.
+  await terminal.see(`? ${question}`)
   if (text !== '') await terminal.type(text)
   await terminal.press(...keys, 'Enter')
   await terminal.see(`✔ ${question}`)

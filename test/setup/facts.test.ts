@@ -205,7 +205,7 @@ describe('Supervisor', () => {
   })
 
   it.each([
-    ['running', 'echo 4711', true],
+    ['running', 'echo 4.2.5', true],
     ['not running', 'echo "unix:///var/run/supervisor.sock no such file"; exit 4', false],
     ['closed to this user', 'echo "error: <class \'PermissionError\'>"; exit 0', false],
   ])('is asked through its own configuration whether it runs: %s', async (_what, answer, running) => {
@@ -215,7 +215,7 @@ describe('Supervisor', () => {
     process.env.MAGNETAR_SETUP_SUPERVISOR_CONF = configFile
     await fakePrograms({
       supervisord: 'echo 4.2.5',
-      supervisorctl: `[ "$1 $2 $3" = "-c ${configFile} pid" ] || exit 9; ${answer}`,
+      supervisorctl: `[ "$1 $2 $3" = "-c ${configFile} version" ] || exit 9; ${answer}`,
     })
     expect(await probeSupervisor(signal())).toEqual({
       version: '4.2.5',

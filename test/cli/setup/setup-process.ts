@@ -31,7 +31,9 @@ export function runSetup(
   options: { readonly input?: string; readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
 ): Promise<SetupRun> {
   return new Promise((done, fail) => {
-    const env = { ...process.env, MAGNETAR_PREFIX: '', ...options.env }
+    // Without a Supervisor that may be on this machine: it is asked each time.
+    const none = '/nonexistent/supervisord.conf'
+    const env = { ...process.env, MAGNETAR_PREFIX: '', MAGNETAR_SETUP_SUPERVISOR_CONF: none, ...options.env }
     const child = spawn(process.execPath, [resolve('bin/magnetar.js'), 'setup', ...words], {
       env,
       cwd: options.cwd,
