@@ -5,9 +5,9 @@ import { hasEnvironment, readProcesses } from '../../../src/schedulers/process-t
 import { type JobFilesServer, startJobFilesServer } from '../../helpers/job-files-server.js'
 import { createRandom, type Random } from '../../peers/random.js'
 import { type BadNetwork, NETWORK_FAULTS, type NetworkFault, startBadNetwork } from '../bad-network.js'
-import { type ChaosNode, createChaosNode } from '../chaos-node.js'
+import { type ChaosNode, createChaosNode, type ServerProgram } from '../chaos-node.js'
 import { auditNode, judgeEnding, judgeLife } from '../judge.js'
-import { LIFE_NAMES, type Life, live, newLife, takeAway, type World } from '../lives.js'
+import { LIFE_NAMES, type Life, type LifeName, live, newLife, takeAway, type World } from '../lives.js'
 import { noFaults } from '../no-faults.js'
 import { magnetarProgram, QUICK_RETRIES } from '../programs.js'
 import { tally } from './faults.js'
@@ -34,12 +34,19 @@ export const networkKind: ChaosKind = {
 export interface NetworkRun {
   /** Waits at the end until the server itself has let go of what nobody told it about. */
   readonly waitsForServer?: boolean
+  /** Default: Magnetar. */
+  readonly program?: ServerProgram
+  /** What jobs may go through. */
+  readonly lives?: readonly LifeName[]
 }
+
+/** Each as often as its share of all jobs. */
+const LIVES = ['push', 'push', 'pull', 'pull', 'cancel'] as const
 
 /** Rounds on one node; each has its own seed: seed and serial number. */
 export async function runNetwork(
   options: ChaosRun,
-  { waitsForServer = true }: NetworkRun = {},
+  { waitsForServer = true, program = magnetarProgram, lives = LIVES }: NetworkRun = {},
 ): Promise<ChaosResult> {
   const counts = noCounts()
   const violations: Violation[] = []
@@ -52,7 +59,7 @@ export async function runNetwork(
     // A Galaxy that takes a request and says nothing is given up soon.
     transfer_answer_timeout: 2,
   }
-  const node = await createChaosNode(magnetarProgram, directory, noFaults(directory), app)
+  const node = await createChaosNode(program, directory, noFaults(directory), app)
   const toNode = await startBadNetwork(Number(new URL(node.url).port))
   const toGalaxy = await startBadNetwork(Number(new URL(galaxy.origin).port))
   const world: World = {
@@ -62,7 +69,7 @@ export async function runNetwork(
     patienceMs: PATIENCE_MS,
     audited: new Set(),
   }
-  const round = { world, networks: [toNode, toGalaxy], counts, tallies }
+  const round = { world, networks: [toNode, toGalaxy], lives, counts, tallies }
   const only = options.point === undefined ? undefined : Number(options.point)
   let at = 'none'
   try {
@@ -118,13 +125,14 @@ function endless(): Record<string, unknown> {
 interface Round {
   readonly world: World
   readonly networks: readonly BadNetwork[]
+  readonly lives: readonly LifeName[]
   readonly counts: ChaosResult['counts']
   readonly tallies: Record<string, number>
 }
 
 /** Each life once without any fault. */
-async function quiet({ world, counts }: Round, prefix: string): Promise<void> {
-  for (const name of LIFE_NAMES) {
+async function quiet({ world, lives, counts }: Round, prefix: string): Promise<void> {
+  for (const name of LIFE_NAMES.filter((each) => lives.includes(each))) {
     const life = newLife(world, name, `${prefix}-${name}`)
     counts.jobs += 1
     await live(world, life)
@@ -142,7 +150,7 @@ async function oneRound(round: Round, serial: number, random: Random): Promise<s
   if (toNode) toNode.losesAnswer = (head) => /^POST \S+\/submit/.test(head) && random.chance(LOST_SUBMITS)
   const lives: Life[] = []
   for (let at = 0; at < JOBS; at++) {
-    const name = random.pick(['push', 'push', 'pull', 'pull', 'cancel'] as const)
+    const name = random.pick(round.lives)
     lives.push(newLife(world, name, `net-${serial}-${at}`))
   }
   counts.jobs += lives.length

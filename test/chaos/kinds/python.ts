@@ -4,7 +4,9 @@ import type { ServerProgram } from '../chaos-node.js'
 import type { Effect, Operation } from '../faults/faults.js'
 import { KILLS, runFaults } from './faults.js'
 import type { ChaosKind, ChaosRun } from './kind.js'
+import { runNetwork } from './network.js'
 import { runPower } from './power.js'
+import { runSlurm } from './slurm.js'
 
 /** The same schedules with the Python Pulsar as the server: run by name only. */
 export const PYTHON_KINDS: readonly ChaosKind[] = [
@@ -13,6 +15,16 @@ export const PYTHON_KINDS: readonly ChaosKind[] = [
   ),
   python('python-full', (options, program) => runFaults(options, fullDisk, program, ['push'])),
   python('python-power', (options, program) => runPower(options, program, ['push'])),
+  python('python-network', (options, program) =>
+    runNetwork(options, { program, waitsForServer: false, lives: ['push', 'push', 'cancel'] }),
+  ),
+  python('python-slurm', (options, program) =>
+    runSlurm(options, {
+      program,
+      manager: { type: 'queued_cli', job_plugin: 'Slurm', shell_plugin: 'LocalShell' },
+      lives: ['push', 'push', 'push', 'cancel'],
+    }),
+  ),
 ]
 
 function fullDisk(operation: Operation): readonly Effect[] {

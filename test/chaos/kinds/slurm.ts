@@ -5,9 +5,9 @@ import { startJobFilesServer } from '../../helpers/job-files-server.js'
 import { findSlurm } from '../../peers/find-slurm.js'
 import { startPrivateSlurm } from '../../peers/private-slurm.js'
 import { createRandom } from '../../peers/random.js'
-import { type ChaosNode, createChaosNode } from '../chaos-node.js'
+import { type ChaosNode, createChaosNode, type ServerProgram } from '../chaos-node.js'
 import { auditNode, judgeEnding } from '../judge.js'
-import { type Life, live, newLife, runsOf, takeAway, type World } from '../lives.js'
+import { type Life, type LifeName, live, newLife, runsOf, takeAway, type World } from '../lives.js'
 import { noFaults } from '../no-faults.js'
 import { magnetarProgram, QUICK_RETRIES } from '../programs.js'
 import { heal, type Schedule, TROUBLES } from '../slurm-troubles.js'
@@ -34,7 +34,15 @@ export const slurmKind: ChaosKind = {
 export interface SlurmRound {
   readonly jobs?: number
   readonly troubles?: number
+  /** Default: Magnetar. */
+  readonly program?: ServerProgram
+  readonly manager?: Readonly<Record<string, unknown>>
+  /** What jobs may go through, each as often as its share of all jobs. */
+  readonly lives?: readonly LifeName[]
 }
+
+const LIVES = ['push', 'push', 'push', 'pull', 'cancel'] as const
+const MANAGER = { type: 'slurm', return_code_wait: 2 }
 
 /** Rounds on one cluster; each has its own seed: seed and serial number. */
 export async function runSlurm(options: ChaosRun, round: SlurmRound = {}): Promise<ChaosResult> {
@@ -58,9 +66,10 @@ export async function runSlurm(options: ChaosRun, round: SlurmRound = {}): Promi
   })
   const directory = path.join(options.directory, 'node')
   mkdirSync(directory)
-  const manager = { ...QUICK_RETRIES, managers: { _default_: { type: 'slurm', return_code_wait: 2 } } }
-  const program = { ...magnetarProgram, env: cluster.env }
-  const node = await createChaosNode(program, directory, noFaults(directory), manager)
+  const app = { ...QUICK_RETRIES, managers: { _default_: round.manager ?? MANAGER } }
+  const { program: server = magnetarProgram } = round
+  const program = { ...server, env: { ...server.env, ...cluster.env } }
+  const node = await createChaosNode(program, directory, noFaults(directory), app)
   const world: World = {
     node,
     galaxy,
@@ -106,7 +115,7 @@ async function oneRound(
   base: Base,
   options: ChaosRun,
   serial: number,
-  { jobs = JOBS, troubles = TROUBLES_PER_ROUND }: SlurmRound,
+  { jobs = JOBS, troubles = TROUBLES_PER_ROUND, lives: kinds = LIVES }: SlurmRound,
   counts: ChaosResult['counts'],
   tallies: Record<string, number>,
 ): Promise<string[]> {
@@ -125,7 +134,7 @@ async function oneRound(
   const gated = gate(world.node, schedule)
   await gated.ensureUp()
   const lives = Array.from({ length: jobs }, (_, at) => {
-    const name = random.pick(['push', 'push', 'push', 'pull', 'cancel'] as const)
+    const name = random.pick(kinds)
     const toolMs = random.below(MOST_TOOL_MS)
     const own: World = { ...world, node: gated, toolMs, patienceMs: PATIENCE_MS }
     return { life: newLife(own, name, `slurm-${serial}-${at}-${name}`), own, afterMs: random.below(8000) }
