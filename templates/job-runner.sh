@@ -71,12 +71,22 @@ lead() {
     fi
     # Not of a script that left at once because another run of it had begun.
     [ "$run" = other ] || [ -s "$dir/return_code" ] || printf '%s\n' "$code" > "$dir/.magnetar-exit"
-    # Left to a Python server, which takes a job for running as long as these are there.
-    [ ! -e "$dir/.magnetar-left" ] || [ "$run" = other ] || rm -f "$dir/pid" "$dir/submitted"
+    [ ! -e "$dir/.magnetar-left" ] || [ "$run" = other ] || tell_python
     printf 'ended %s %s %s\n' "$number" "$code" "$run" && return
     # No server reads that, and none puts on the disk what the job made: should the machine go down before there is one, the results
     # count all the same.
     [ "$run" = other ] || [ ! -s "$dir/return_code" ] || ! sync -f -- "$dir" || : > "$dir/.magnetar-synced"
+}
+
+# The job was left to a Python server, which takes it for running as long as these are there, and then reads its streams at once. They are
+# copied: what waits for the job there (wait-for-job.sh) puts them back by itself, when its turn comes, and before that they are emptied.
+tell_python() {
+    local name
+    for name in job_stdout job_stderr; do
+        [ -f "$dir/.magnetar-$name" ] && [ ! -L "$dir/.magnetar-$name" ] || continue
+        cp -f -- "$dir/.magnetar-$name" "$dir/.magnetar-copy" && mv -f -- "$dir/.magnetar-copy" "$dir/metadata/$name" || return
+    done
+    rm -f "$dir/pid" "$dir/submitted"
 }
 
 fail() {

@@ -42,6 +42,8 @@ export async function adoptJob(
   try {
     const outcome = await outcomeOf(context, job, kinds, traces)
     await disk.claimJobDirectory(job.directory.path)
+    // It may have been ours, in a store that is no more.
+    await disk.returnStreams(job.directory.path)
     noteEvent(context, jobId, { kind: 'taken-over', status: job.status })
     await goOn(context, job, outcome)
     context.log.info({ job: jobId }, `taken over from a Python Pulsar: ${job.status}`)

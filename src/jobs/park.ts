@@ -14,9 +14,10 @@ const AT_ONCE = 8
 
 export type IndexKind = (typeof INDEX_KINDS)[number]
 
-/** What a clean stop left: in which index each job is. */
+/** What a stop left, in good order or cut off: written before the first job is touched, and when all have been. */
 export interface Parked {
   readonly atMs: number
+  /** In which index each job is; of those that are missing nothing is known. */
   readonly kinds: Readonly<Record<string, IndexKind>>
 }
 
@@ -44,28 +45,20 @@ export async function parkJobs(context: ManagerContext): Promise<void> {
   if (persistenceDirectory === undefined) return
   const deadline = Date.now() + LIMIT_MS
   const limit = createLimit(AT_ONCE)
-  const kinds: Record<string, IndexKind> = {}
   let missed = 0
+  let failed = 0
+  let reason: string | undefined
+  const note = (error: unknown): void => {
+    failed += 1
+    reason ??= messageOf(error)
+  }
   const inTime = (task: () => Promise<void>): Promise<void> =>
     limit(async () => {
       if (Date.now() > deadline) missed += 1
-      else await task()
+      else await task().catch(note)
     })
   try {
-    await Promise.all(
-      [...context.jobs.values()].map((job) =>
-        inTime(async () => {
-          const kind = await parkJob(context, job, persistenceDirectory)
-          if (kind) kinds[job.id] = kind
-        }),
-      ),
-    )
-    const parked: Parked = { atMs: Date.now(), kinds }
-    if (Object.keys(kinds).length > 0)
-      await store.write([
-        { type: 'put', key: parkedKey(config.name), value: parked },
-        ...Object.entries(kinds).map(([id, index]) => journaled(context, id, { kind: 'handed-over', index })),
-      ])
+    await parkAlive(context, persistenceDirectory, inTime)
     const rest = new Set<Promise<void>>()
     for await (const [, record] of store.entries<JobRecord>(endedKey(config.name, ''))) {
       const parking = inTime(() => parkEnded(context, record)).finally(() => rest.delete(parking))
@@ -73,13 +66,49 @@ export async function parkJobs(context: ManagerContext): Promise<void> {
       if (rest.size >= AT_ONCE) await Promise.race(rest)
     }
     await Promise.all(rest)
-    if (missed > 0)
-      log.warn(
-        `no time to leave ${missed} jobs as a Python Pulsar would find them; before you go back to one, start and stop this server once more`,
-      )
   } catch (error) {
-    log.warn(`not all jobs could be left as a Python Pulsar would find them: ${messageOf(error)}`)
+    note(error)
   }
+  if (missed > 0)
+    log.warn(
+      `no time to leave ${missed} jobs as a Python Pulsar would find them; before you go back to one, start and stop this server once more`,
+    )
+  if (failed > 0) log.warn(`not all jobs could be left as a Python Pulsar would find them: ${reason}`)
+}
+
+/** @throws when nothing could be recorded: then nothing is left either */
+async function parkAlive(
+  context: ManagerContext,
+  persistenceDirectory: string,
+  inTime: (task: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { config, store } = context
+  if (context.jobs.size === 0) return
+  const key = parkedKey(config.name)
+  const kinds: Record<string, IndexKind> = {}
+  // However this is cut off, the next start knows that files were touched, and puts them back.
+  const atMs = Date.now()
+  await store.write([{ type: 'put', key, value: { atMs, kinds } satisfies Parked }])
+  await Promise.all(
+    [...context.jobs.values()].map((job) =>
+      inTime(async () => {
+        try {
+          const kind = await parkJob(context, job, persistenceDirectory)
+          if (kind) kinds[job.id] = kind
+        } catch (error) {
+          // In no index: a Python server that is asked for it all the same is to have its streams.
+          await disk.takeBackJob(job.directory.path).catch(() => {})
+          throw error
+        }
+      }),
+    ),
+  )
+  const parked: Parked = { atMs: Date.now(), kinds }
+  if (Object.keys(kinds).length > 0)
+    await store.write([
+      { type: 'put', key, value: parked },
+      ...Object.entries(kinds).map(([id, index]) => journaled(context, id, { kind: 'handed-over', index })),
+    ])
 }
 
 /** @returns its index; undefined when its directory is gone */
@@ -91,6 +120,7 @@ async function parkJob(
   const { config } = context
   let kind = indexOf(job)
   let flags = flagsOf(job, kind)
+  let keepsStreams = false
   if (kind === 'active' && !job.stopping && isLocal(config) && job.externalId === job.id) {
     if (!(await disk.exists(job.directory.path))) return undefined
     const hasQueue = config.type === 'queued_python'
@@ -98,6 +128,7 @@ async function parkJob(
       hasQueue,
       template: waitTemplate(),
     })
+    keepsStreams = hasBegun && hasQueue
     if (!hasBegun && !hasQueue) kind = 'preprocessing'
     const running = hasBegun ? { running: true } : {}
     flags = hasBegun || hasQueue ? { ...LAUNCHED, ...running } : flagsOf(job, kind)
@@ -107,7 +138,8 @@ async function parkJob(
     flags = UNLAUNCHED
   }
   const indexFile = path.join(indexDirectory(persistenceDirectory, config.name, kind), job.id)
-  return (await disk.park(job.directory.path, flags, indexFile)) ? kind : undefined
+  const { path: directory } = job.directory
+  return (await disk.park({ directory, flags, indexFile, keepsStreams })) ? kind : undefined
 }
 
 let template: string | undefined
@@ -119,11 +151,10 @@ function waitTemplate(): string {
 
 async function parkEnded(context: ManagerContext, record: JobRecord): Promise<void> {
   const final = record.status === 'lost' ? 'failed' : record.status
-  await disk.park(
-    directoryOf(context, record.id).path,
-    { preprocessed: true, final_status: final, postprocessed: true },
-    undefined,
-  )
+  await disk.park({
+    directory: directoryOf(context, record.id).path,
+    flags: { preprocessed: true, final_status: final, postprocessed: true },
+  })
 }
 
 function indexOf(job: Job): IndexKind {

@@ -2,8 +2,11 @@ import path from 'node:path'
 import { messageOf } from '../lib/errors.js'
 import { listDirectory } from '../lib/fs.js'
 import { createLimit } from '../lib/limit.js'
+import { isLocal } from '../schedulers/index.js'
+import { STARTED_FILE } from '../schedulers/started-file.js'
 import { adoptJob, goOn, type Stranger } from './adopt-job.js'
 import { disk } from './disk/disk.js'
+import type { PythonTraces } from './disk/python-traces.js'
 import { directoryOf, INDEX_KINDS, indexDirectory, type Job, type ManagerContext } from './job.js'
 import { checkJobId } from './job-id.js'
 import { journaled, noteEvent } from './journal/note.js'
@@ -48,14 +51,7 @@ async function takeOverIndexed(
   const { config, store, log } = context
   const limit = createLimit(AT_ONCE)
   const parked = await store.get<Parked>(parkedKey(config.name))
-  await Promise.all(
-    Object.entries(parked?.kinds ?? {}).map(([jobId, left]) =>
-      limit(async () => {
-        const job = context.jobs.get(jobId)
-        if (job && parked) await takeBack(context, job, { left, atMs: parked.atMs }, index.get(jobId))
-      }),
-    ),
-  )
+  await takeAllBack(context, parked, index)
   const strangers = await readStrangers(context, index)
   const leftAlone = index.size - strangers.ours - strangers.readable.length
   let failed = 0
@@ -139,24 +135,75 @@ async function readStrangers(
   return { ours, readable }
 }
 
-/** A job of ours that a clean stop left. */
+interface Left {
+  readonly kind: IndexKind
+  readonly atMs: number
+  /** The stop did not come as far as recording it: its files may be left in part, and a Python server may have found it nevertheless. */
+  readonly isUnsure: boolean
+}
+
+/** Takes back the jobs of ours that a stop has left, or was about to leave. */
+async function takeAllBack(context: ManagerContext, parked: Parked | undefined, index: Index): Promise<void> {
+  const limit = createLimit(AT_ONCE)
+  const take = async (job: Job): Promise<void> => {
+    // Killed, it had not begun to leave anything; an older release may have.
+    if (!parked) return disk.returnStreams(job.directory.path)
+    const { [job.id]: recorded } = parked.kinds
+    const left = {
+      kind: recorded ?? (await assumeLeft(context, job)),
+      atMs: parked.atMs,
+      isUnsure: recorded === undefined,
+    }
+    await takeBack(context, job, left, index.get(job.id))
+  }
+  await Promise.all([...context.jobs.values()].map((job) => limit(() => take(job))))
+}
+
+/** How a stop that was cut off would have left it, if it came to that. */
+async function assumeLeft({ config }: ManagerContext, job: Job): Promise<IndexKind> {
+  const hasBegun = isLocal(config)
+    ? await disk.exists(path.join(job.directory.path, STARTED_FILE))
+    : job.externalId !== undefined
+  return hasBegun ? 'active' : 'preprocessing'
+}
+
+/**
+ * A job of ours that a stop left. Its streams come back first, as it may be found to be over; what says how far a Python server came goes
+ * last, when that is recorded: cut off anywhere, this is done again by the next start.
+ */
 async function takeBack(
   context: ManagerContext,
   job: Job,
-  { left, atMs }: { readonly left: IndexKind; readonly atMs: number },
+  left: Left,
   kinds: ReadonlySet<IndexKind> = new Set(),
 ): Promise<void> {
-  const traces = await disk.readPythonTraces(job.directory.path)
+  const { path: directory } = job.directory
+  const traces = await disk.readPythonTraces(directory)
+  if (!traces.exists && left.isUnsure) return
   if (!traces.exists && kinds.size === 0) return forget(context, job)
-  await disk.takeBackJob(job.directory.path)
+  await disk.returnStreams(directory)
+  await takeBackAs(context, job, left, kinds, traces)
+  await disk.takeBackJob(directory)
+}
+
+async function takeBackAs(
+  context: ManagerContext,
+  job: Job,
+  left: Left,
+  kinds: ReadonlySet<IndexKind>,
+  traces: PythonTraces,
+): Promise<void> {
   const { finalStatus } = traces
   // What we wrote ourselves.
-  if (job.stopping || (left === 'postprocessing' && kinds.has('postprocessing'))) return
+  if (job.stopping || (left.kind === 'postprocessing' && kinds.has('postprocessing'))) return
+  // The final_status may be ours; what was delivered meanwhile is delivered again.
+  if (left.isUnsure && job.end !== undefined) return
   const isDecided = finalStatus !== undefined || traces.isCancelled || traces.launchFailed
   // What was handed over before is still known to our own scheduler.
-  if (left !== 'preprocessing' && !isDecided) return
+  if (left.kind !== 'preprocessing' && !isDecided) return
   const outcome = await outcomeOf(context, job, kinds, traces)
-  if (outcome.kind === 'begin again') return job.stagesIn ? distrustInputs(context, job, atMs) : undefined
+  if (outcome.kind === 'begin again')
+    return job.stagesIn ? distrustInputs(context, job, left.atMs) : undefined
   noteEvent(context, job.id, { kind: 'taken-over', status: job.status })
   await goOn(context, job, outcome)
 }

@@ -80,7 +80,7 @@ async function doAll(): Promise<void> {
   await startedIds([submission as Parameters<typeof startedIds>[0][number]], signal)
   await disk.writeFlags(job, { cancelled: true, final_status: 'cancelled', external_id: '9' })
   await disk.writeEnd({ directory: job, reason: 'why', exitCode: 1, events: [] })
-  await disk.park(job, { external_id: '9', submitted: undefined }, undefined)
+  await disk.park({ directory: job, flags: { external_id: '9', submitted: undefined } })
   await disk.claimJobDirectory(job)
   await disk.makeJobDirectory({ directory: job, mode: undefined, tool: { toolId: 'sed', toolVersion: '' } })
 }

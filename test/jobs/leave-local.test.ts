@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, it, onTestFinished } from 'vitest'
+import { keepStreams } from '../../src/jobs/disk/kept-streams.js'
 import { leaveLocalJob, takeBackJob } from '../../src/jobs/disk/leave-local.js'
 import { identify } from '../../src/schedulers/process-table.js'
 import { startedLine } from '../../src/schedulers/started-file.js'
@@ -17,8 +18,12 @@ let tool: ChildProcess
 
 const file = (name: string): string => path.join(directory, name)
 const text = (name: string): string => readFileSync(file(name), 'utf8')
-const leave = (hasQueue = true): boolean =>
-  leaveLocalJob(directory, file('command.sh'), { hasQueue, template })
+/** As park does: a Python server finds the job after that. */
+const leave = (): boolean => {
+  const hasBegun = leaveLocalJob(directory, file('command.sh'), { hasQueue: true, template })
+  if (hasBegun) keepStreams(directory)
+  return hasBegun
+}
 
 beforeEach(async () => {
   directory = path.join(await tempDirectory(), "it's here")
@@ -88,9 +93,9 @@ it('is found again by the next start of that server, and ends when this one has 
   ).toEqual([])
 })
 
-it('leaves the streams alone where no queue would run a stand-in', () => {
+it('leaves no stand-in where no queue would run it', () => {
   begin()
-  expect(leave(false)).toBe(true)
+  expect(leaveLocalJob(directory, file('command.sh'), { hasQueue: false, template })).toBe(true)
   expect(existsSync(file('command_line'))).toBe(false)
   expect(text('metadata/job_stdout')).toBe('so far\n')
 })

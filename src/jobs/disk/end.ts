@@ -2,7 +2,6 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { errnoOf } from '../../lib/errors.js'
 import { readOwnFile, replaceOwnFile } from '../../lib/own-file.js'
-import { readMarker } from './setup.js'
 
 /**
  * The tool's return code, once the script has written it whole. The script writes "4\n" in one go, but a reader can see the
@@ -74,29 +73,6 @@ export function removeFile(file: string): void {
 /** Small files that flag a state for a Python server (one JSON value each); a directory that is gone is no error. */
 export function writeFlags(directory: string, flags: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(flags)) replaceOwnFile(directory, name, JSON.stringify(value))
-}
-
-/**
- * Leaves a job as a Python server expects it: flags that are not there yet and none that are undefined, its tool's id and version, and
- * an empty file in the index of its jobs. @returns false when there is no directory of ours
- */
-export function park(
-  directory: string,
-  flags: Readonly<Record<string, unknown>>,
-  indexFile: string | undefined,
-): boolean {
-  const tool = readMarker(directory)
-  if (!tool) return false
-  const all = { ...flags, tool_id: tool.toolId, tool_version: tool.toolVersion }
-  const missing: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(all)) {
-    const file = path.join(directory, name)
-    if (value === undefined) removeFile(file)
-    else if (!fs.existsSync(file)) missing[name] = value
-  }
-  writeFlags(directory, missing)
-  if (indexFile !== undefined) fs.writeFileSync(indexFile, '')
-  return true
 }
 
 /** The text of a small file; undefined when it does not exist, or is no regular file. */

@@ -6,17 +6,16 @@ import { quoteForShell } from '../../lib/shell.js'
 import { findScriptProcess, identify } from '../../schedulers/process-table.js'
 import { type ProcessIdentity, parseStarted, STARTED_FILE } from '../../schedulers/started-file.js'
 import { readIfThere, removeFile } from './end.js'
+import { returnStreams } from './kept-streams.js'
 
 /** Names of ours in a job directory that was left to a Python server; templates/wait-for-job.sh knows them too. */
 const LEFT = '.magnetar-left'
 const WAIT = '.magnetar-wait'
-/** A Python server empties these when it runs what J/command_line says, while the job still writes to them. */
-const STREAMS = ['job_stdout', 'job_stderr'] as const
 
 /**
  * Leaves a job that was handed to the local scheduler as a Python server would find its own (pulsar/managers/queued.py): waiting, with
  * the script in J/command_line, or begun. For one that has begun J/command_line names a stand-in that waits for its end: without that
- * file the Python server would call the job lost.
+ * file the Python server would call the job lost. Its streams are still to be kept from that server (keepStreams): `park` does that, last.
  * @param options.hasQueue false for `unqueued`, which reads no J/command_line: there the process that waits for the script tells of its end
  * @param options.template of the stand-in
  * @returns whether the job has begun
@@ -35,12 +34,7 @@ export function leaveLocalJob(
   const commandLine = `exec /bin/sh ${quoteForShell(wait)}`
   replaceOwnFile(directory, WAIT, waitScript(template, directory, process))
   replaceOwnFile(directory, LEFT, commandLine)
-  if (!hasQueue) return true
-  for (const name of STREAMS) {
-    const kept = path.join(directory, `.magnetar-${name}`)
-    if (!fs.existsSync(kept)) renameIfThere(path.join(directory, 'metadata', name), kept)
-  }
-  replaceOwnFile(directory, 'command_line', commandLine)
+  if (hasQueue) replaceOwnFile(directory, 'command_line', commandLine)
   return true
 }
 
@@ -63,8 +57,7 @@ export function leaveUnlaunchedJob(directory: string): void {
 export function takeBackJob(directory: string): void {
   for (const name of ['command_line', LEFT, WAIT, 'preprocessed', 'submitted', 'running'])
     removeFile(path.join(directory, name))
-  for (const name of STREAMS)
-    renameIfThere(path.join(directory, `.magnetar-${name}`), path.join(directory, 'metadata', name))
+  returnStreams(directory)
 }
 
 /** undefined: it has begun, and its process is not known any more. */
@@ -84,8 +77,4 @@ function waitScript(template: string, directory: string, process: ProcessIdentit
     BOOT: process?.bootId ?? '',
   }
   return template.replace(/@@([A-Z]+)@@/g, (_match, name: string) => values[name] ?? '')
-}
-
-function renameIfThere(from: string, to: string): void {
-  if (fs.existsSync(from)) fs.renameSync(from, to)
 }

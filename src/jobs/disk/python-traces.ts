@@ -61,7 +61,7 @@ export function readPythonTraces(directory: string): PythonTraces {
       : undefined,
     isCancelled: has('cancelled'),
     isHandedOver: has('preprocessed') || has('submitted'),
-    mayHaveBegun: has('metadata/job_stdout'),
+    mayHaveBegun: has('metadata/job_stdout') || has('.magnetar-job_stdout'),
     lastSignMs: fs.lstatSync(path.join(directory, 'metadata/job_stdout'), { throwIfNoEntry: false })?.mtimeMs,
     exists: has('.'),
     tool: toolOf(directory),

@@ -12,18 +12,11 @@ import {
 import { makeFilePrivate } from '../../lib/private-file.js'
 import { removeTree } from '../../lib/remove-tree.js'
 import { describeDirectory } from './details.js'
-import {
-  park,
-  readEnd,
-  readIfThere,
-  readReturnCode,
-  removeFile,
-  writeEnd,
-  writeFlags,
-  writeScript,
-} from './end.js'
+import { readEnd, readIfThere, readReturnCode, removeFile, writeEnd, writeFlags, writeScript } from './end.js'
+import { returnStreams } from './kept-streams.js'
 import { leaveLocalJob, leaveUnlaunchedJob, takeBackJob } from './leave-local.js'
 import { readChunk, readLiveState, writeLiveState } from './live-state.js'
+import { park } from './park.js'
 import { changedSince, claimJobDirectory, readPythonTraces } from './python-traces.js'
 import {
   discardJobDirectory,
@@ -74,6 +67,7 @@ export const diskTasks = {
   recycleJobDirectory,
   removeFile,
   removeTree,
+  returnStreams,
   statusWithoutRecord,
   storeFile,
   takeBackJob,
