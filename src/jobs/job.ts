@@ -100,6 +100,8 @@ export interface ManagerContext {
   readonly signal: AbortSignal
   /** Queues a job for its launch once more. */
   relaunch(job: Job): void
+  /** Starts to fetch the inputs of a job. */
+  bringIn(job: Job): void
   /** Starts to deliver the outputs of a job that has run. */
   deliver(job: Job): void
   /** Ends the transfers of a job that was cancelled, and the search for what its tool requires. */

@@ -1,4 +1,4 @@
-import { messageOf } from '../lib/errors.js'
+import { mayPass, messageOf } from '../lib/errors.js'
 import { backoffMs, pause } from '../lib/timing.js'
 import {
   SchedulerClosed,
@@ -104,6 +104,12 @@ export async function launchJob(
       noteEvent(context, job.id, { kind: 'launched', externalId: job.externalId })
     await context.lock.run(job.id, () => recordLaunch(context, job))
   } catch (error) {
+    if (error instanceof LaunchUnread) {
+      const words = `not launched yet, tried again until that can be read: ${error.message}`
+      if (job.waitsFor !== words) log.warn(words)
+      job.waitsFor = words
+      return { isClosed: true }
+    }
     await abandonLaunch(context, job, `The job could not be launched: ${messageOf(error)}`)
   }
   return undefined
@@ -134,15 +140,35 @@ export async function abandonLaunch(context: ManagerContext, job: Job, reason: s
 /** What an older Python server may not have written. */
 const NOTHING_MORE = { submit_params: {}, dependencies_description: null, setup_params: {}, env: [] } as const
 
-/** What the job is to run, as its launch_config says. @throws Error when that is gone */
+/** What a job is to run is there, and cannot be read at least now. */
+export class LaunchUnread extends Error {}
+
+/**
+ * What the job is to run, as its launch_config says. @throws LaunchUnread; Error when that is gone, or damaged
+ */
 export async function readLaunch(job: Job): Promise<SubmitRequest> {
-  const text = await disk.readIfThere(job.directory.launchConfig)
-  if (!text) throw new Error('its launch_config is gone from the job directory')
-  try {
-    return { ...NOTHING_MORE, ...(JSON.parse(text) as SubmitRequest) }
-  } catch {
-    // V8's message quotes the text, in which there are keys.
-    throw new Error('its launch_config in the job directory is not valid JSON')
+  const { config, problem, isUnread } = await disk
+    .probeLaunchConfig(job.directory.path)
+    .catch((error: unknown): never => {
+      throw mayPass(error) ? new LaunchUnread(`its launch_config: ${messageOf(error)}`) : error
+    })
+  if (isUnread) throw new LaunchUnread(`its launch_config ${problem}`)
+  if (!config) throw new Error(`its launch_config in the job directory ${problem}`)
+  return { ...NOTHING_MORE, ...(config as unknown as SubmitRequest) }
+}
+
+/** The same, for as long as it takes to read it. @throws as readLaunch, or the signal's reason */
+export async function readLaunchInTime(context: ManagerContext, job: Job): Promise<SubmitRequest> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await readLaunch(job)
+    } catch (error) {
+      if (!(error instanceof LaunchUnread) || job.stopping) throw error
+      job.waitsFor = `waits until that can be read: ${error.message}`
+      if (attempt === 0) context.log.warn({ job: job.id }, job.waitsFor)
+      await pause(backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS), context.signal)
+      context.signal.throwIfAborted()
+    }
   }
 }
 

@@ -95,6 +95,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     http: parts.http,
     retries: createRetryLog(log),
     relaunch: (job) => launches.add(job),
+    bringIn: (job) => staging.bringIn(job),
     deliver: (job) => staging.deliver(job),
     stopMoving(job) {
       job.providing?.abort(new Error('cancelled'))

@@ -5,7 +5,7 @@ import { noteSynced } from './begin-note.js'
 import { finishJob, writeEnd } from './finish.js'
 import { changeStatus, type Job, type ManagerContext, recordOf } from './job.js'
 import { journaled } from './journal/note.js'
-import { failLaunch, readLaunch } from './launch.js'
+import { failLaunch, readLaunchInTime } from './launch.js'
 import type { LaunchQueue } from './launch-queue.js'
 import { createLiveOutput, type LiveOutput } from './live-output.js'
 import { activeKey, type JobEnd } from './record.js'
@@ -75,7 +75,7 @@ async function bringIn(
   let failure: string | undefined
   try {
     const moving = startMoving(context, job)
-    await stageIn(context, job, request ?? (await readLaunch(job)), moving)
+    await stageIn(context, job, request ?? (await readLaunchInTime(context, job)), moving)
   } catch (error) {
     if (context.signal.aborted) return
     failure = `Its inputs could not be fetched: ${messageOf(error)}`

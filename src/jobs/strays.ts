@@ -11,6 +11,7 @@ import type { PythonTraces } from './disk/python-traces.js'
 import type { FoundStray, StrayProbe } from './disk/stray-probe.js'
 import { directoryOf, INDEX_KINDS, indexDirectory, type Job, type ManagerContext } from './job.js'
 import { RESERVED_DIRECTORY } from './job-id.js'
+import type { IndexKind } from './park.js'
 import { filesOf } from './python-outcome.js'
 import { activeKey, endedKey } from './record.js'
 import { recoverJobs } from './recover.js'
@@ -60,7 +61,10 @@ export async function takeUpStray(context: ManagerContext, jobId: string): Promi
   if (context.jobs.has(jobId) || context.recentlyEnded.get(jobId) !== undefined) return
   const job = await context.lock.run(jobId, () => takeOverStray(context, jobId))
   if (!job) return
-  const recovered = recoverJobs(context, [job]).then(({ toLaunch }) => toLaunch.forEach(context.relaunch))
+  const recovered = recoverJobs(context, [job]).then(({ toLaunch, toBringIn }) => {
+    toLaunch.forEach(context.relaunch)
+    toBringIn.forEach(context.bringIn)
+  })
   const noted = recovered.catch((error: unknown) => {
     if (!context.signal.aborted) context.log.error({ job: jobId }, `cannot be taken up: ${messageOf(error)}`)
   })
@@ -69,6 +73,8 @@ export async function takeUpStray(context: ManagerContext, jobId: string): Promi
 
 async function takeOverStray(context: ManagerContext, jobId: string): Promise<Job | undefined> {
   try {
+    const kinds = await indexKindsOf(context, jobId)
+    if (kinds.size > 0) return await takeOverLeftAlone(context, jobId, kinds)
     const found = await disk.probeStray(directoryOf(context, jobId).path)
     const stray = found && (await look(context, { jobId, found }))
     return stray && (await adoptJob(context, stray)) ? context.jobs.get(jobId) : undefined
@@ -76,6 +82,37 @@ async function takeOverStray(context: ManagerContext, jobId: string): Promise<Jo
     context.log.warn({ job: jobId }, `its directory cannot be looked at: ${messageOf(error)}`)
     return undefined
   }
+}
+
+/** One that stands in our index was left alone by the start of this server, as something of it could not be read: it may be by now. */
+async function takeOverLeftAlone(
+  context: ManagerContext,
+  jobId: string,
+  kinds: ReadonlySet<IndexKind>,
+): Promise<Job | undefined> {
+  if (await context.store.get(endedKey(context.config.name, jobId))) return undefined
+  const traces = await disk.readPythonTraces(directoryOf(context, jobId).path)
+  // Said when the server was started.
+  if (!traces.exists || traces.isLaunchUnread) return undefined
+  if (!(await adoptJob(context, { jobId, kinds, traces }))) return undefined
+  // What stays is removed by the next start.
+  for (const kind of kinds) await disk.removeFile(indexFile(context, kind, jobId)).catch(() => {})
+  return context.jobs.get(jobId)
+}
+
+async function indexKindsOf(context: ManagerContext, jobId: string): Promise<ReadonlySet<IndexKind>> {
+  const kinds = new Set<IndexKind>()
+  if (context.persistenceDirectory === undefined) return kinds
+  for (const kind of INDEX_KINDS) if (await disk.exists(indexFile(context, kind, jobId))) kinds.add(kind)
+  return kinds
+}
+
+function indexFile(
+  { persistenceDirectory = '', config }: ManagerContext,
+  kind: IndexKind,
+  jobId: string,
+): string {
+  return path.join(indexDirectory(persistenceDirectory, config.name, kind), jobId)
 }
 
 /** @returns undefined when it is not ours to take over */

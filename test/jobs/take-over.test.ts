@@ -1,8 +1,18 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { RunningManager } from '../../src/jobs/manager.js'
 import { type Logger, silentLogger } from '../../src/lib/log.js'
 import { createHttpClient } from '../../src/staging/node-http-client.js'
@@ -74,6 +84,10 @@ async function stopInStageIn(): Promise<void> {
   galaxy.serve('/galaxy/b.dat', 'more')
 }
 
+const everythingBelow = (directory: string): string[] => [
+  directory,
+  ...readdirSync(directory, { recursive: true }).map((name) => path.join(directory, String(name))),
+]
 const status = (): Promise<unknown> => serve(async ({ manager }) => (await manager.status('7')).status)
 const launched = (): Promise<string> =>
   serve(({ context }) => waitFor(() => context.jobs.get('7')?.externalId, { what: 'launch' }))
@@ -227,6 +241,28 @@ describe('a job of a Python server', () => {
     expect(scheduler.submitted).toEqual([])
     await serve(({ manager }) => manager.clean('7'))
     expect(existsSync(job())).toBe(false)
+  })
+
+  it('is left alone while its launch_config may not be read, and continued as soon as somebody asks after that', async () => {
+    writeFileSync(index('active'), '')
+    flag('preprocessed', true)
+    flag('submitted', 'true')
+    flag('external_id', '77')
+    scheduler.known.set('7', '77')
+    // Root may read everything.
+    const isRoot = process.geteuid?.() === 0
+    if (isRoot) for (const name of everythingBelow(root)) lchownSync(name, 65_534, 65_534)
+    chmodSync(job('launch_config'), 0)
+    if (isRoot) process.seteuid?.(65_534)
+    onTestFinished(() => void (isRoot && process.seteuid?.(0)))
+    await serve(async ({ manager, context }) => {
+      expect((await manager.status('7')).status).toBe('preprocessing')
+      expect([context.jobs.has('7'), existsSync(index('active'))]).toEqual([false, true])
+      chmodSync(job('launch_config'), 0o600)
+      expect((await manager.status('7')).status).toBe('queued')
+      expect(existsSync(index('active'))).toBe(false)
+    })
+    expect(scheduler.submitted).toEqual([])
   })
 
   it('is cancelled, not failed, when it was, whatever its launch_config', async () => {

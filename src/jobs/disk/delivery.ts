@@ -7,7 +7,7 @@ import { relativePath } from '../../staging/posix-path.js'
 import { type ClientOutputs, parseRemoteStaging } from '../../staging/remote-staging.js'
 import { wantsStageOut } from '../wants-stage-out.js'
 import { readDynamicFiles } from './dynamic-files.js'
-import { readLaunchConfig } from './launch-config.js'
+import { probeLaunchConfig } from './launch-probe.js'
 import { createLister, type ListingLimit } from './listing.js'
 
 /** Names that are held in memory together, some 200 bytes each. */
@@ -51,8 +51,8 @@ export interface DeliveryLimits {
  */
 export function planDelivery(directory: string, limits: DeliveryLimits = {}): Delivery {
   const { listed = LISTED, outputs: maxOutputs = MAX_OUTPUTS } = limits
-  const launch = readLaunchConfig(directory)
-  if (!launch) throw new Error('its launch_config in the job directory is gone or no JSON')
+  const { config: launch, problem } = probeLaunchConfig(directory)
+  if (!launch) throw new Error(`its launch_config in the job directory ${problem}`)
   if (!wantsStageOut(launch.remote_staging)) return NOTHING
   const { mapper, clientOutputs } = parseRemoteStaging(launch.remote_staging)
   if (!mapper) return NOTHING

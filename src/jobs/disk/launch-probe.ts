@@ -23,7 +23,7 @@ export function probeLaunchConfig(directory: string): LaunchProbe {
     if (mayPass(error)) throw error
     return { problem: `cannot be read (${errnoOf(error)})`, isUnread: true }
   }
-  if (text === undefined) return { problem: 'is missing' }
+  if (text === undefined) return whyNotThere(path.join(directory, 'launch_config'))
   if (text.trim() === '') return { problem: 'is empty' }
   try {
     const value: unknown = JSON.parse(text)
@@ -33,6 +33,16 @@ export function probeLaunchConfig(directory: string): LaunchProbe {
   } catch {
     return { problem: 'is cut off or damaged: it is not valid JSON' }
   }
+}
+
+/** One that its owner may not read (mode 000) was written all the same, and may be read again. */
+function whyNotThere(file: string): LaunchProbe {
+  const found = fs.lstatSync(file, { throwIfNoEntry: false })
+  if (!found) return { problem: 'is missing' }
+  if (!found.isFile()) return { problem: 'is no regular file' }
+  return found.mode % 0o1000 < 0o400
+    ? { problem: 'cannot be read (EACCES)', isUnread: true }
+    : { problem: 'is far too large' }
 }
 
 /** A job in the index of a Python server, as its files show it before it is taken over. */

@@ -14,6 +14,7 @@ import { removeTree } from '../../lib/remove-tree.js'
 import { describeDirectory } from './details.js'
 import { readEnd, readIfThere, readReturnCode, removeFile, writeEnd, writeFlags, writeScript } from './end.js'
 import { returnStreams } from './kept-streams.js'
+import { probeLaunchConfig } from './launch-probe.js'
 import { leaveLocalJob, leaveUnlaunchedJob, takeBackJob } from './leave-local.js'
 import { readChunk, readLiveState, writeLiveState } from './live-state.js'
 import { park } from './park.js'
@@ -55,6 +56,7 @@ export const diskTasks = {
   openNewFile,
   openResults,
   park,
+  probeLaunchConfig,
   probeStray,
   readChunk,
   readIfThere,
