@@ -6,6 +6,7 @@ import { isLocal } from '../schedulers/index.js'
 import { disk } from './disk/disk.js'
 import { directoryOf, type INDEX_KINDS, indexDirectory, type Job, type ManagerContext } from './job.js'
 import { journaled } from './journal/note.js'
+import { noteNotLeft } from './not-left-probe.js'
 import { endedKey, type JobRecord } from './record.js'
 
 /** How long a clean stop may spend on this. */
@@ -73,6 +74,7 @@ export async function parkJobs(context: ManagerContext): Promise<void> {
     log.warn(
       `no time to leave ${missed} jobs as a Python Pulsar would find them; before you go back to one, start and stop this server once more`,
     )
+  noteNotLeft(persistenceDirectory, config.name, reason)
   if (failed > 0) log.warn(`not all jobs could be left as a Python Pulsar would find them: ${reason}`)
 }
 

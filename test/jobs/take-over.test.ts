@@ -88,6 +88,15 @@ const everythingBelow = (directory: string): string[] => [
   directory,
   ...readdirSync(directory, { recursive: true }).map((name) => path.join(directory, String(name))),
 ]
+/** Nobody may read it until the end of the test: root, who may read everything, is another user as long. */
+function closeLaunchConfig(): void {
+  const isRoot = process.geteuid?.() === 0
+  if (isRoot) for (const name of everythingBelow(root)) lchownSync(name, 65_534, 65_534)
+  chmodSync(job('launch_config'), 0)
+  if (isRoot) process.seteuid?.(65_534)
+  onTestFinished(() => void (isRoot && process.seteuid?.(0)))
+}
+
 const status = (): Promise<unknown> => serve(async ({ manager }) => (await manager.status('7')).status)
 const launched = (): Promise<string> =>
   serve(({ context }) => waitFor(() => context.jobs.get('7')?.externalId, { what: 'launch' }))
@@ -133,6 +142,17 @@ describe('a job that we left in stage-in', () => {
     await launched()
     expect(gets()).toBe(1)
     expect(existsSync(index('preprocessing'))).toBe(false)
+  })
+
+  it('waits for its launch while its launch_config may not be read', async () => {
+    closeLaunchConfig()
+    await serve(async ({ context }) => {
+      const waits = await waitFor(() => context.jobs.get('7')?.waitsFor, { what: 'reason' })
+      expect(waits).toBe('waits until that can be read: its launch_config cannot be read (EACCES)')
+      chmodSync(job('launch_config'), 0o600)
+      await waitFor(() => context.jobs.get('7')?.externalId, { what: 'launch' })
+      expect(context.jobs.get('7')?.waitsFor).toBeUndefined()
+    })
   })
 
   it('has an input fetched again over which a Python server was killed', async () => {
@@ -249,12 +269,7 @@ describe('a job of a Python server', () => {
     flag('submitted', 'true')
     flag('external_id', '77')
     scheduler.known.set('7', '77')
-    // Root may read everything.
-    const isRoot = process.geteuid?.() === 0
-    if (isRoot) for (const name of everythingBelow(root)) lchownSync(name, 65_534, 65_534)
-    chmodSync(job('launch_config'), 0)
-    if (isRoot) process.seteuid?.(65_534)
-    onTestFinished(() => void (isRoot && process.seteuid?.(0)))
+    closeLaunchConfig()
     await serve(async ({ manager, context }) => {
       expect((await manager.status('7')).status).toBe('preprocessing')
       expect([context.jobs.has('7'), existsSync(index('active'))]).toEqual([false, true])

@@ -1,5 +1,6 @@
 /** The way back of jobs: a Python Pulsar finds only those that a clean stop of Magnetar has left it. */
 import type { NodeConfig } from '../../config/types.js'
+import { probeNotLeft } from '../../jobs/not-left-probe.js'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
 
 /** How many jobs stand in Magnetar's records alone. Only of a server that does not run. */
@@ -34,14 +35,25 @@ export async function handOver(parts: HandOver, signal: AbortSignal): Promise<vo
       throw onlyInRecords(parts, left, `it could not be started once more: ${messageOf(error)}`, error)
     }
     const now = await count(config, signal)
-    if (now > 0 && (now >= left || tries >= MOST_TRIES))
-      throw onlyInRecords(
-        parts,
-        now,
-        'its service was stopped before it could leave them to the Python Pulsar',
-      )
+    if (now > 0 && (now >= left || tries >= MOST_TRIES)) throw notLeft(parts, now)
     left = now
   }
+}
+
+/** What could not be written is to be mended first; else it had no time. */
+function notLeft(parts: HandOver, left: number): MagnetarError {
+  const { config, commands, configDirectory } = parts
+  const reason = probeNotLeft(config.persistenceDirectory, config.managers)
+  if (reason === undefined)
+    return onlyInRecords(
+      parts,
+      left,
+      'its service was stopped before it could leave them to the Python Pulsar',
+    )
+  const why = `when its service was stopped it could not leave them to the Python Pulsar: ${reason}`
+  return new MagnetarError('ADOPT_FAILED', `${describeLeft(left)}: ${why}`, {
+    fix: `Mend that (the user of the service has to be able to write there, and there has to be room), then run the same command again: it starts Magnetar (${commands.start}) and stops it once more. What its jobs are: magnetar jobs --config ${configDirectory}. With --force the Python Pulsar runs without them.`,
+  })
 }
 
 function onlyInRecords(
