@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { JOURNAL, type JournalEvent } from '../../../src/jobs/journal/event.js'
 import { appendEvent, journaled } from '../../../src/jobs/journal/note.js'
-import { rotateJournal } from '../../../src/jobs/journal/rotate.js'
+import { rotateJournal, startRotation } from '../../../src/jobs/journal/rotate.js'
 import { silentLogger } from '../../../src/lib/log.js'
 import { openLevelStore } from '../../../src/store/level-store.js'
 import { openMemoryStore } from '../../../src/store/memory-store.js'
@@ -39,6 +39,13 @@ describe('the journal', () => {
     expect(await store.get('journal-rotated')).toEqual({ below: 2400 })
     await store.write([stop(2501)])
     expect((await numbers(store)).at(-1)).toBe(2501)
+  })
+
+  it('is shortened by a server that is stopped before it ever came to it', async () => {
+    const store = openMemoryStore()
+    for (let at = 1; at <= 30; at++) await store.write([stop(Date.now())])
+    await startRotation(store, { keepMs: 10_000_000, events: 10 }, silentLogger)()
+    expect(await numbers(store)).toHaveLength(10)
   })
 
   it('goes on with the next number when the store is opened again', async () => {
