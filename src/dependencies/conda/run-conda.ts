@@ -1,7 +1,7 @@
 import { access, copyFile, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CommandResult, runCommand } from '../../lib/exec.js'
+import { makeTemporary } from '../../lib/make-temporary.js'
 import { quoteForShell } from '../../lib/shell.js'
 import { hideSecrets } from './explain-conda.js'
 import type { CondaSettings } from './settings.js'
@@ -31,8 +31,10 @@ const DEBUG_OUTPUT_BYTES = 64 * 1024 * 1024
  * @throws CommandNotStarted; the signal's reason
  */
 export async function runConda(settings: CondaSettings, command: CondaCommand): Promise<CommandResult> {
-  const { exec, args, homeBelow = tmpdir(), ...options } = command
-  const home = await mkdtemp(join(homeBelow, HOME_PREFIX))
+  const { exec, args, homeBelow, ...options } = command
+  const home = await (homeBelow === undefined
+    ? makeTemporary(HOME_PREFIX)
+    : mkdtemp(join(homeBelow, HOME_PREFIX)))
   try {
     return await runCommand(exec, args, {
       ...options,

@@ -24,8 +24,8 @@ export const records = defineExamination({
     },
     'records-not-copied': {
       state: 'warn',
-      meaning: 'the records were not examined: there is no room in TMPDIR for a copy of them',
-      fix: 'free space there, or `TMPDIR=DIRECTORY magnetar doctor`',
+      meaning: 'the records were not examined: no copy of them could be made, for the reason that is given',
+      fix: 'as it says: mostly free space, or name another place with `TMPDIR=DIRECTORY magnetar doctor`',
     },
   },
   async examine(facts, signal) {

@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { pathThrough } from '../../lib/confined-file-walk.js'
 import { messageOf } from '../../lib/errors.js'
+import { TEMPORARY_FALLBACKS } from '../../lib/make-temporary.js'
 import { TransferError } from '../transfer-error.js'
 
 /** Linux; not in fs.constants. */
@@ -19,12 +20,16 @@ export interface KeyFile {
 /**
  * Puts a key where ssh can read it: a file of mode 0600 without a name, reached through this process (/proc/PID/fd). It ends with the
  * process, so that nothing is left on the disk even by SIGKILL or a power cut; in memory where there is /dev/shm.
+ * @param directories where it may lie, the best first; some may not be there
  * @throws TransferError
  */
-export function openKeyFile(key: string): KeyFile {
+export function openKeyFile(
+  key: string,
+  directories = ['/dev/shm', os.tmpdir(), ...TEMPORARY_FALLBACKS],
+): KeyFile {
   let fd: number | undefined
   try {
-    fd = openUnnamed()
+    fd = openUnnamed(directories)
     fs.writeSync(fd, key)
     const held = fd
     return { path: pathOfOurs(held), close: () => fs.closeSync(held) }
@@ -40,15 +45,27 @@ export function pathOfOurs(fd: number, name?: string): string {
   return pathThrough(fd, name).replace('/self/', `/${process.pid}/`)
 }
 
-function openUnnamed(): number {
-  for (const directory of ['/dev/shm', os.tmpdir()]) {
-    try {
-      return fs.openSync(directory, O_TMPFILE | O_RDWR | O_EXCL, 0o600)
-    } catch {
-      // Not there, not ours, or a file system that has no such files.
+function openUnnamed(directories: readonly string[]): number {
+  let problem: unknown
+  for (const open of [openTemporary, openAndRemove]) {
+    for (const directory of directories) {
+      try {
+        return open(directory)
+      } catch (error) {
+        // Not there, not ours, or a file system that has no such files.
+        problem = error
+      }
     }
   }
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'magnetar-'))
+  throw problem
+}
+
+function openTemporary(directory: string): number {
+  return fs.openSync(directory, O_TMPFILE | O_RDWR | O_EXCL, 0o600)
+}
+
+function openAndRemove(below: string): number {
+  const directory = fs.mkdtempSync(path.join(below, 'magnetar-'))
   const file = path.join(directory, randomBytes(8).toString('hex'))
   try {
     return fs.openSync(file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
