@@ -131,7 +131,10 @@ const OPERATIONS: readonly (readonly [string, Operation])[] = [
   ['the state of live output', (job) => diskTasks.writeLiveState(job, liveState)],
   ['the end', (job) => diskTasks.writeEnd({ directory: job, reason: 'why', exitCode: 1, events: [] })],
   ['flags', (job) => diskTasks.writeFlags(job, { cancelled: true, final_status: 'cancelled' })],
-  ['a stop', (job) => void diskTasks.park({ directory: job, flags: { external_id: '9', submitted: undefined } })],
+  [
+    'a stop',
+    (job) => void diskTasks.park({ directory: job, flags: { external_id: '9', submitted: undefined } }),
+  ],
   ['traces', (job) => diskTasks.readPythonTraces(job)],
   ['a script', (job) => diskTasks.writeScript(path.join(job, 'command.sh'), 'true')],
   ['a submit', (job) => submit(job)],
