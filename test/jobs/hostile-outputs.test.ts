@@ -104,7 +104,7 @@ describe('what a job can leave', () => {
   })
 
   it('is of no use without its launch_config', () => {
-    expect(() => planDelivery(job)).toThrow('launch_config in the job directory is gone or no JSON')
+    expect(() => planDelivery(job)).toThrow('launch_config in the job directory is missing')
     make('launch_config', '{"remote_staging": {"files_endpoint": "http://galaxy/?job_key=s3cr3t')
     expect(() => planDelivery(job)).not.toThrow('s3cr3t')
   })

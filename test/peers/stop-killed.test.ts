@@ -105,7 +105,7 @@ describe('a stop that is cut off', needs(missingCompiler()), () => {
   }
 
   it('loses no output, whichever step was its last, of the stop or of the start after it', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     let server = await startBelow()
     await submitJobs(server)
