@@ -5,6 +5,7 @@ import { nodePaths } from '../paths.js'
 import type { InstallContext, RuntimeWish } from '../release/install.js'
 import type { ServiceStatus } from '../services/service-control.js'
 import type { Change, Facts, SetupContext } from '../types.js'
+import { demandsOfChangedFiles } from './changed-since.js'
 import {
   type Demands,
   demandsOfConfig,
@@ -176,19 +177,20 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
     signal,
   }
   const edit = await planEdit(service, prefix, record, request.unitDirectories?.[0], signal)
-  const [program, forward, jobs, user, start, managers, space, port] = await Promise.all([
+  const [program, forward, jobs, user, start, changed, managers, space, port] = await Promise.all([
     planProgram(install),
     planForward({ ...edit, service: found.service.definition }, signal),
     countJobs(config),
     demandsOfUser(service, config, prefix, signal),
     demandsOfStart(service, config, found.pid, request.refuseStart, signal),
+    demandsOfChangedFiles(service, runsMagnetar ? undefined : found.pid, signal),
     demandsOfManagers(service, config, found.pid, request.probeManagers),
     demandsOfSpace(config),
     demandsOfPort(portOf(found), signal),
     demandReplaceable(edit.edit.path),
   ])
   const { definition, pulsar } = service
-  const all = [demandsOfConfig(config, facts), user, start, managers, space, port]
+  const all = [demandsOfConfig(config, facts), user, start, changed, managers, space, port]
   const demands: Demands = {
     obstacles: [...definition.obstacles, ...pulsar.obstacles, ...all.flatMap(({ obstacles }) => obstacles)],
     losses: all.flatMap(({ losses }) => losses),
@@ -216,7 +218,8 @@ interface RefusalWords {
 
 const TAKE_OVER: RefusalWords = {
   refusal: 'it cannot be taken over as it is',
-  otherwise: 'Keep the Python Pulsar until a release has it; or, if the site can do without: --force',
+  otherwise:
+    'Correct that, or keep the Python Pulsar until a release has it; or, if the site can do without: --force',
 }
 export const GIVE_BACK: RefusalWords = {
   refusal: 'it cannot be given back as it is; the service was not touched',

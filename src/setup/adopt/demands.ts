@@ -1,6 +1,6 @@
 /** What has to be so before a Python Pulsar's service is given another command. Everything is only looked at. */
 import { readFile, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { FEATURES } from '../../config/features.js'
 import { loadConfig } from '../../config/load.js'
 import type { NodeConfig } from '../../config/types.js'
@@ -9,6 +9,7 @@ import { MagnetarError } from '../../lib/errors.js'
 import { runCommand } from '../../lib/exec.js'
 import type { Facts } from '../types.js'
 import { asUser } from './as-user.js'
+import { findConfigFiles } from './config-files.js'
 import type { PulsarService } from './find-service.js'
 import { nearest } from './replaceable.js'
 
@@ -46,17 +47,18 @@ export function demandsOfConfig(config: NodeConfig, facts: Pick<Facts, 'slurm'>)
 
 /** Whether the service's user can read the configuration, write where jobs are, and reach the program. */
 export async function demandsOfUser(
-  { definition, pulsar }: PulsarService,
+  service: PulsarService,
   config: NodeConfig,
   prefix: string,
   signal: AbortSignal,
 ): Promise<Demands> {
+  const { definition, pulsar } = service
   const user = definition.user === undefined ? undefined : await lookUpUser(definition.user, signal)
   if (definition.user !== undefined && user === undefined)
     return only(`${definition.file} runs it as ${definition.user}, and there is no such user`)
   const wanted = [
     ['-r', pulsar.configDirectory],
-    ...(await configFiles(pulsar)).map((file) => ['-r', file] as const),
+    ...(await findConfigFiles(service, signal)).map((file) => ['-r', file] as const),
     ['-w', await nearest(config.stagingDirectory)],
     ...(config.persistenceDirectory === null
       ? []
@@ -70,14 +72,6 @@ export async function demandsOfUser(
     obstacles.push(`the service's user ${user?.name ?? 'root'} may not ${verb} ${path}`)
   }
   return { obstacles, losses: [], notes: [] }
-}
-
-/** What a server reads at its start, of what there is. */
-async function configFiles({ load, configDirectory }: PulsarService['pulsar']): Promise<string[]> {
-  const names = [load.appConfPath ?? 'app.yml', load.iniPath ?? 'server.ini', 'local_env.sh']
-  const files = names.map((name) => resolve(configDirectory, name))
-  const found = await Promise.all(files.map((file) => stat(file).catch(() => undefined)))
-  return files.filter((_, at) => found[at] !== undefined)
 }
 
 /** Throws what `magnetar serve` would refuse to start with, as a user of that number. */

@@ -82,8 +82,8 @@ async function stillThere(servers: readonly PythonServer[]): Promise<PythonServe
   return servers.filter(({ startedTicks }, at) => starts[at] === startedTicks)
 }
 
-/** undefined: it has ended; a zombie has. */
-async function readStart(pid: number): Promise<string | undefined> {
+/** When a process began, in ticks since the machine did; undefined: it has ended; a zombie has. */
+export async function readStart(pid: number): Promise<string | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ')
   return fields?.[0] === 'Z' ? undefined : fields?.[19]

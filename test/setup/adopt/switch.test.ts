@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { refuseUnsafeStart } from '../../../src/node/exposure.js'
@@ -398,6 +407,36 @@ describe('a unit that changes hands', () => {
 })
 
 describe('what is found beforehand', () => {
+  it.each([
+    'app.yml',
+    'server.ini',
+    'local_env.sh',
+    'other.yml',
+    'managers.ini',
+  ])('is refused when %s was changed since the Python Pulsar was started, and taken with --force', async (name) => {
+    const site = await makeSite('job_managers_config: managers.ini\n')
+    const config = join(site.request.directory, 'config')
+    writeFiles(config, { 'managers.ini': '[manager:_default_]\ntype = queued_python\n', 'local_env.sh': '' })
+    writeFiles(config, { 'other.yml': readFileSync(join(config, 'app.yml'), 'utf8') })
+    const ini = join(config, 'server.ini')
+    if (name === 'other.yml') appendFileSync(ini, '[app:main]\napp_config = %(here)s/other.yml\n')
+    writeFileSync(
+      join(site.units, 'p.service'),
+      `${readFileSync(join(site.units, 'p.service'), 'utf8')}WorkingDirectory=${config}\n`,
+    )
+    expect((await running(site)).demands.losses).toEqual([])
+    const soon = new Date(Date.now() + 60_000)
+    utimesSync(join(config, name), soon, soon)
+    const { demands } = await prepareAdoption(site.request)
+    expect(demands.losses).toEqual([
+      expect.stringMatching(new RegExp(`/config/${name} was changed at \\d{4}-.*, at \\d{4}-.* --force$`)),
+    ])
+    expect(() => refuseDemands(demands, false)).toThrow(/Restart the Python Pulsar once/)
+    expect(() => refuseDemands(demands, true)).not.toThrow()
+    execFileSync(site.systemctl, ['stop', 'p.service'])
+    expect((await prepareAdoption(site.request)).demands.losses).toEqual([])
+  })
+
   it('is refused when nothing would come from the message queue any more, and taken with --force', async () => {
     const site = await makeSite('message_queue_url: amqp://guest:guest@localhost:5672//\n')
     const { demands } = await running(site)
