@@ -2,11 +2,15 @@ import { access, constants, open, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { NodeConfig } from '../config/types.js'
+import { activeKey, endedKey } from '../jobs/record.js'
 import { errnoOf, MagnetarError, messageOf } from '../lib/errors.js'
+import { abortAfter } from '../lib/time-limit.js'
 import { probeManagers } from '../node.js'
+import { openCopy } from './records-copy.js'
 
 /** More than a store takes when it is made. */
 const TRIED_BYTES = 256 * 1024
+const STORE_LIMIT_MS = 30_000
 
 /**
  * Sees whether a node would start with this configuration, as this user, in this environment, and starts none: another server may run
@@ -29,11 +33,10 @@ export async function tryStart(config: NodeConfig, env: NodeJS.ProcessEnv): Prom
     seen.add(directory)
     await tryDirectory(option, directory)
   }
-  if (config.persistenceDirectory !== null)
-    await tryStore(path.join(config.persistenceDirectory, 'magnetar-store'))
+  const warnings = await tryStore(config)
   const { sslPem } = config.server
   if (sslPem !== undefined) await tryCertificate(sslPem)
-  return probeManagers(config, env.DRMAA_LIBRARY_PATH)
+  return [...warnings, ...(await probeManagers(config, env.DRMAA_LIBRARY_PATH))]
 }
 
 /** Writes a file to it, or to what there is above it. */
@@ -54,11 +57,31 @@ async function tryDirectory(option: string, directory: string): Promise<void> {
   }
 }
 
-async function tryStore(directory: string): Promise<void> {
+/** Reads of a copy what a start reads: of what is damaged the store itself may be seen to be, or only what is in it. */
+async function tryStore({ persistenceDirectory, managers }: NodeConfig): Promise<string[]> {
+  if (persistenceDirectory === null) return []
+  const directory = path.join(persistenceDirectory, 'magnetar-store')
   try {
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw unusable('persistence_directory', directory, error)
+    if (errnoOf(error) === 'ENOENT') return []
+    throw unusable('persistence_directory', directory, error)
+  }
+  const signal = abortAfter(STORE_LIMIT_MS)
+  try {
+    const { store, release } = await openCopy(persistenceDirectory, signal)
+    try {
+      for (const { name } of managers)
+        for (const key of [activeKey(name, ''), endedKey(name, '')])
+          for await (const _ of store.entries(key)) signal.throwIfAborted()
+    } finally {
+      await release()
+    }
+    return []
+  } catch (error) {
+    const isUnseen = signal.aborted || (error instanceof MagnetarError && error.code === 'COPY_FAILED')
+    if (!isUnseen) throw error
+    return [`whether the job records in ${directory} can be opened was not seen: ${messageOf(error)}`]
   }
 }
 

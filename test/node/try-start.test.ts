@@ -1,8 +1,11 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
+import { activeKey } from '../../src/jobs/record.js'
 import { tryStart } from '../../src/node/try-start.js'
+import { openLevelStore } from '../../src/store/level-store.js'
 import { freePort } from '../helpers/free-port.js'
 import { runCommand } from '../helpers/run-command.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
@@ -18,6 +21,9 @@ const tried = async (): Promise<string[]> => {
   const config = await loadConfig({ configDirectory: join(root, 'etc'), env: {}, cwd: root })
   return tryStart(config, {})
 }
+
+const listing = (directory: string): string[] =>
+  readdirSync(directory).map((name) => `${name} ${readFileSync(join(directory, name)).toString('base64')}`)
 
 beforeEach(async () => {
   root = await tempDirectory()
@@ -60,6 +66,26 @@ describe('a start that is only tried', () => {
     writeFiles(root, files)
     await write(app, ini?.replace('pem\n', `${root}/etc/pem\n`))
     await expect(tried()).rejects.toThrow(why)
+  })
+
+  it('fails with records that the start could not read, and leaves them as they are', async () => {
+    await write('')
+    const directory = join(root, 'active', 'magnetar-store')
+    mkdirSync(join(root, 'active'))
+    const store = await openLevelStore(directory)
+    await store.write([{ type: 'put', key: activeKey('_default_', '1'), value: { id: '1' } }])
+    await store.close()
+    // What is in its log goes into a table with the next start.
+    await (await openLevelStore(directory)).close()
+    expect(await tried()).toEqual([])
+    for (const damaged of [/\.ldb$/, /./]) {
+      const names = readdirSync(directory).filter((each) => damaged.test(each))
+      expect(names).not.toEqual([])
+      for (const name of names) writeFileSync(join(directory, name), randomBytes(4096))
+      const before = listing(directory)
+      await expect(tried()).rejects.toMatchObject({ code: 'STORE_BROKEN' })
+      expect(listing(directory)).toEqual(before)
+    }
   })
 
   it('is what every server command does with MAGNETAR_TRY_START', async () => {

@@ -178,15 +178,23 @@ describe('magnetar adopt on an installation like that of the exercise', needs(mi
   it('stays stopped when it was and Magnetar does not start, and says so', async () => {
     const store = `${/^persistence_directory: *(\S+)/m.exec(file('/srv/pulsar/etc/app.yml'))?.[1]}/magnetar-store`
     await host.root.run(['supervisorctl', 'stop', 'pulsar'])
-    // Nobody can see this without opening it.
     const broken = `mv ${store} ${store}.good && mkdir ${store} && echo x > ${store}/CURRENT && chown -R pulsar ${store}`
     await host.root.run(['sh', '-c', broken])
+    const refused = await adopt(...doIt)
+    expect(refused).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/STORE_BROKEN.*move magnetar-store away/s),
+    })
+    await host.root.run(['sh', '-c', `rm -r ${store} && mv ${store}.good ${store}`])
+    // What is seen only by starting it.
+    const local = '/srv/pulsar/etc/local_env.sh'
+    await host.root.run(['tee', local], { input: '[ -n "$MAGNETAR_TRY_START" ] || exit 1\n' })
     const tried = await adopt(...doIt)
     expect(tried).toMatchObject({ code: 5, stderr: expect.stringContaining('is stopped, as before') })
     expect((await host.root.run(['supervisorctl', 'status', 'pulsar'])).stdout).toMatch(/STOPPED/)
     expect((await host.root.run(['supervisorctl', 'update'])).stdout.trim()).toBe('')
     expect((await host.root.run(['pgrep', '-f', 'gunicorn|pulsar/magnetar'])).stdout).toBe('')
-    await host.root.run(['sh', '-c', `rm -r ${store} && mv ${store}.good ${store}`])
+    await host.root.run(['tee', local], { input: '' })
   }, 240_000)
 
   it('is given back with its jobs also when Magnetar hung and was killed', async () => {

@@ -1,5 +1,7 @@
 /** Adoption and return: the program is put beside, the service changes hands, and changes back when that does not work. */
+import type { ManagerType } from '../../config/types.js'
 import { MagnetarError, messageOf } from '../../lib/errors.js'
+import { quoteForShell } from '../../lib/shell.js'
 import { abortAfter } from '../../lib/time-limit.js'
 import { type ApplyResult, applyPlan } from '../apply/apply.js'
 import type { Change, Plan } from '../types.js'
@@ -63,7 +65,7 @@ export async function adopt(prepared: PreparedAdoption, options: CarryOutOptions
       options.signal,
     )
   } catch (error) {
-    throw await goBack(prepared, fresh, 'python', error, options)
+    throw withStuckJobs(await goBack(prepared, fresh, 'python', error, options), prepared)
   }
   await note(prefix, fresh, 'adopted')
   return true
@@ -169,6 +171,28 @@ async function goBack(
 async function leftBehind({ config, countNotHandedOver }: FoundPulsar, signal: AbortSignal): Promise<string> {
   const left = config === undefined ? 0 : await countNotHandedOver(config, signal).catch(() => 0)
   return left === 0 ? '' : `\n${describeLeft(left)}. "magnetar adopt" goes on with them, once it works.`
+}
+
+/** A Python Pulsar that is started drops the local jobs that it finds running (docs/migrating.md), and was just started. */
+function withStuckJobs(
+  error: MagnetarError,
+  { runsMagnetar, jobs, config, installation }: PreparedAdoption,
+): MagnetarError {
+  const running =
+    config.managers.some(({ type }) => isLocal(type)) && !runsMagnetar ? jobs.queuedOrRunning : 0
+  if (running === 0) return error
+  const [were, them] = running === 1 ? ['1 job was', 'it'] : [`${running} jobs were`, 'them']
+  const command = `magnetar adopt ${quoteForShell(installation.directory)}`
+  const line = `${were} queued or running before the stop: a Python Pulsar that was started again calls local ones running or lost for ever, also when they have ended. Magnetar finds ${them}, and gives Galaxy what came of ${them}, once it runs: ${command}`
+  const { cause, fix } = error
+  return new MagnetarError(error.code, `${error.message}\n${line}`, {
+    cause,
+    ...(fix === undefined ? {} : { fix }),
+  })
+}
+
+function isLocal(type: ManagerType): boolean {
+  return type === 'queued_python' || type === 'unqueued'
 }
 
 async function stateOf({ service, handle }: FoundPulsar): Promise<string> {

@@ -8,6 +8,9 @@ import { serviceEnvironment } from './demands-of-start.js'
 
 const LIMIT_MS = 60_000
 const MAX_LINES = 12
+/** Of an earlier adoption, or a node that was there before. */
+const RECORDS_FIX =
+  'Correct that; or, when nobody needs these records any more, move magnetar-store away: the jobs that the Python Pulsar has are taken over without it. Then run the command again.'
 
 /**
  * Has Magnetar itself say whether it would start: the service's command, as its user, in its directory and environment, with a variable
@@ -42,7 +45,7 @@ export async function tryService(
   throw new MagnetarError(
     'ADOPT_REFUSED',
     `Magnetar would not start as ${user?.name ?? 'the service'} does; the service was not touched:\n${why}`,
-    { fix: 'Correct that and run the command again.' },
+    { fix: why.includes('[STORE_BROKEN]') ? RECORDS_FIX : 'Correct that and run the command again.' },
   )
 }
 

@@ -255,7 +255,9 @@ describe('a unit that changes hands', () => {
     const tried = adopt(prepared, { signal, onStage: () => {}, limits })
     await expect(tried).rejects.toMatchObject({ code: 'ADOPT_FAILED', message: expect.stringMatching(why) })
     await expect(tried).rejects.toMatchObject({ fix: expect.stringContaining('the same command again') })
-    await expect(tried).rejects.toThrow(/Taken back: p runs the Python Pulsar again/)
+    await expect(tried).rejects.toThrow(
+      /Taken back: p runs the Python Pulsar again.*\n1 job was queued or running before the stop: .*: magnetar adopt \/\S+\/p$/,
+    )
     expect(existsSync(site.dropIn)).toBe(false)
     expect(await findPulsar(site.request)).toMatchObject({ runsMagnetar: false, status: 'running' })
   }, 60_000)
