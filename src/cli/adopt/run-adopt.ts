@@ -41,7 +41,7 @@ export async function runAdoptCommand(line: AdoptCommandLine): Promise<number> {
   const output = createOutput({ json: line.json, quiet: false, verbose: false })
   const interrupts = watchInterrupts((text) => output.warn(text))
   const { signal } = interrupts
-  let unlock: (() => Promise<void>) | undefined
+  const unlocks: (() => Promise<void>)[] = []
   try {
     const root = packageRoot()
     const { version } = await readPackageManifest(root)
@@ -62,15 +62,13 @@ export async function runAdoptCommand(line: AdoptCommandLine): Promise<number> {
       probeManagers: async (config, { configDirectory, env }) =>
         probeManagers(config, env.DRMAA_LIBRARY_PATH || (await readLibrary(configDirectory))),
       countNotHandedOver,
-      lock: async (prefix) => {
-        unlock = await lockNode(prefix, signal)
-      },
+      lock: async (place) => void unlocks.push(await lockNode(place, signal)),
     }
     return await (line.undo ? runUndo : runAdopt)(line, request, output)
   } catch (error) {
     return report(error, signal, output)
   } finally {
-    await unlock?.()
+    for (const unlock of unlocks) await unlock()
     interrupts.dispose()
   }
 }

@@ -42,8 +42,8 @@ export interface AdoptionRequest {
   readonly facts: Facts
   readonly source: SetupContext['source']
   readonly signal: AbortSignal
-  /** Called with the prefix before anything is planned that may be carried out. */
-  readonly lock?: (prefix: string) => Promise<void>
+  /** Called with the prefix, and with the configuration directory, before anything is planned that may be carried out. */
+  readonly lock?: (place: string) => Promise<void>
   /** The rules of `magnetar serve`. */
   readonly refuseStart: RefuseStart
   readonly probeManagers: ProbeManagers
@@ -101,10 +101,14 @@ export async function findPulsar(request: AdoptionRequest): Promise<FoundPulsar>
   const installation = await locateInstallation(request.directory, pulsars)
   const prefix = request.prefix ?? (await findPrefix(installation, before, request.service))
   await request.lock?.(prefix)
+  // Another run may put the same Pulsar's Magnetar elsewhere.
+  const early = await findPulsarService(installation, before, await wantedName(request, prefix))
+  const { configDirectory } = early.pulsar
+  if (configDirectory !== prefix) await request.lock?.(configDirectory)
   const records = await readRecords(prefix)
-  // Once more: a run that held the lock may have changed them.
+  // Once more: a run that held a lock may have changed them.
   const definitions = await readDefinitions(request)
-  const service = await findPulsarService(installation, definitions, request.service ?? liveName(records))
+  const service = await findPulsarService(installation, definitions, await wantedName(request, prefix))
   const { kind, name } = service.definition
   const record = records.find((each) => each.service.kind === kind && each.service.name === name)
   const handle = handleService({ kind, name }, facts)
@@ -142,6 +146,10 @@ async function readDefinitions({
     ...(facts.supervisor ? await readSupervisorPrograms(facts.supervisor, signal) : []),
     ...(facts.systemd ? await readSystemdServices(signal, unitDirectories) : []),
   ]
+}
+
+async function wantedName({ service }: AdoptionRequest, prefix: string): Promise<string | undefined> {
+  return service ?? liveName(await readRecords(prefix))
 }
 
 /** The one that was taken over is meant, unless there are more. */

@@ -23,6 +23,7 @@ import {
 } from '../../../src/setup/adopt/adoption.js'
 import { adopt, giveBack } from '../../../src/setup/adopt/carry-out.js'
 import { readRecords, refuseAdopted } from '../../../src/setup/adopt/record.js'
+import { lockNode } from '../../../src/setup/lock.js'
 import { nodePaths } from '../../../src/setup/paths.js'
 import { integrityOf } from '../../../src/setup/runtime/program.js'
 import type { Facts } from '../../../src/setup/types.js'
@@ -409,6 +410,22 @@ describe('a unit that changes hands', () => {
 })
 
 describe('what is found beforehand', () => {
+  it('is for one run at a time, wherever each would put Magnetar', async () => {
+    const { request } = await makeSite()
+    const begin = (more: Partial<AdoptionRequest>) =>
+      findPulsar({
+        ...request,
+        ...more,
+        lock: async (place) => {
+          const unlock = await lockNode(place, request.signal)
+          onTestFinished(unlock)
+        },
+      })
+    await begin({})
+    const elsewhere = join(request.directory, 'elsewhere')
+    await expect(begin({ prefix: elsewhere })).rejects.toMatchObject({ code: 'SETUP_BUSY' })
+  })
+
   it.each([
     'app.yml',
     'server.ini',
