@@ -1,9 +1,12 @@
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { loadConfig } from '../../src/config/load.js'
+import type { FoundPulsar } from '../../src/setup/adopt/adoption.js'
 import { demandsOfReturn } from '../../src/setup/adopt/demands-of-return.js'
 import { readPulsarCommand } from '../../src/setup/adopt/pulsar-command.js'
 import type { ServiceDefinition } from '../../src/setup/adopt/service-definition.js'
+import { mountSmallDisk } from '../chaos/small-disk.js'
 import { needs } from '../helpers/needs.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { writeFiles } from '../setup/install-fixture.js'
@@ -15,7 +18,7 @@ describe('a Python Pulsar that is to have its service back', needs(found.missing
   let directory: string
   let definition: ServiceDefinition
   const edit = (name: string, text: string): void => writeFileSync(join(directory, 'config', name), text)
-  const ask = (own: Partial<ServiceDefinition> = {}) => {
+  const ask = (own: Partial<ServiceDefinition> = {}, config?: FoundPulsar['config']) => {
     const all = { ...definition, ...own }
     const pulsar = readPulsarCommand(all.expanded ?? '', all)
     if (pulsar === undefined) throw new Error('no Pulsar')
@@ -24,6 +27,7 @@ describe('a Python Pulsar that is to have its service back', needs(found.missing
         service: { definition: all, pulsar },
         installation: { directory, configDirectories: [], virtualenv: undefined, version: '0.16.0' },
         pid: undefined,
+        config,
       },
       { edit: { path: '/nonexistent', after: '' }, command: { before: all.command, after: '' } },
       AbortSignal.timeout(60_000),
@@ -80,6 +84,21 @@ describe('a Python Pulsar that is to have its service back', needs(found.missing
     expect(problem).toMatch(why)
     expect(problem).not.toContain('s3cret')
     expect(more).toEqual([])
+  })
+
+  it('does not get it while the disk of its records is full', async (context) => {
+    const place = join(directory, 'active')
+    writeFiles(directory, {
+      'config/app.yml': `persistence_directory: ${place}\nstaging_directory: ${directory}/jobs\n`,
+    })
+    const config = await loadConfig({ configDirectory: join(directory, 'config'), env: {}, cwd: directory })
+    expect(await ask({}, config)).toEqual([])
+    const disk = mountSmallDisk(place, 1)
+    if (!disk) return context.skip('mounting is not permitted here')
+    onTestFinished(() => disk.unmount())
+    expect(await ask({}, config)).toEqual([
+      expect.stringMatching(/^persistence_directory: the disk of .*active is full: .* df -h /),
+    ])
   })
 
   it('does not get it without its program or its Python', async () => {

@@ -5,7 +5,7 @@ import { CommandNotStarted, runCommand } from '../../lib/exec.js'
 import { readSmallFile } from '../../lib/small-file.js'
 import type { FoundPulsar } from './adoption.js'
 import { asUser } from './as-user.js'
-import { serviceEnvironment } from './demands-of-start.js'
+import { demandsOfSpace, serviceEnvironment } from './demands-of-start.js'
 import { type PulsarCommand, readPulsarCommand } from './pulsar-command.js'
 import type { ServiceDefinition } from './service-definition.js'
 import type { Edit } from './service-edit.js'
@@ -39,11 +39,22 @@ except Exception as error:
 `
 
 /**
- * Has the Python of the Pulsar read its configuration: as the service's user, in its directory and environment.
+ * Whether there is room for what either server writes, and what the Python of the Pulsar says.
  * @param edit what the return undoes
  * @returns sentences; none: nothing speaks against it, or nobody can tell
  */
 export async function demandsOfReturn(
+  found: Pick<FoundPulsar, 'service' | 'installation' | 'pid' | 'config'>,
+  edit: Edit,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { config } = found
+  const space = config === undefined ? [] : (await demandsOfSpace(config)).obstacles
+  return [...space, ...(await askPythonOf(found, edit, signal))]
+}
+
+/** Has the Python of the Pulsar read its configuration: as the service's user, in its directory and environment. */
+async function askPythonOf(
   { service, installation, pid }: Pick<FoundPulsar, 'service' | 'installation' | 'pid'>,
   edit: Edit,
   signal: AbortSignal,
