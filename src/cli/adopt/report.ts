@@ -61,7 +61,7 @@ export function showAdoptionPlan(prepared: PreparedAdoption, whole: boolean, out
     prefix,
     changes: [...install.changes, ...forward].map(nameChange),
     ...demands,
-    jobs,
+    jobs: { ...jobs, live: undefined },
   })
   if (!runsMagnetar)
     for (const line of describeBroken(jobs)) output.say(line.replace(/^(?=\S)/, '! '), '    ')

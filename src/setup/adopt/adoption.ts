@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { NodeConfig } from '../../config/types.js'
+import { lookUpUser } from '../../lib/accounts.js'
 import { MagnetarError } from '../../lib/errors.js'
 import { nodePaths } from '../paths.js'
 import type { InstallContext, RuntimeWish } from '../release/install.js'
@@ -14,6 +15,7 @@ import {
   loadServiceConfig,
   type RefuseStart,
 } from './demands.js'
+import { demandsOfJobs } from './demands-of-jobs.js'
 import { demandsOfManagers, demandsOfSpace, type ProbeManagers } from './demands-of-start.js'
 import { findPrefix } from './find-prefix.js'
 import { findPulsarService, type PulsarService, readService } from './find-service.js'
@@ -198,7 +200,18 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
     demandReplaceable(edit.edit.path),
   ])
   const { definition, pulsar } = service
-  const all = [demandsOfConfig(config, facts), user, start, changed, managers, space, port]
+  const named = definition.user === undefined ? undefined : await lookUpUser(definition.user, signal)
+  const files = runsMagnetar ? undefined : await demandsOfJobs(config, jobs.live, named, signal)
+  const all = [
+    ...(files ? [files] : []),
+    demandsOfConfig(config, facts),
+    user,
+    start,
+    changed,
+    managers,
+    space,
+    port,
+  ]
   const demands: Demands = {
     obstacles: [...definition.obstacles, ...pulsar.obstacles, ...all.flatMap(({ obstacles }) => obstacles)],
     losses: all.flatMap(({ losses }) => losses),

@@ -13,6 +13,8 @@ export interface JobsUnderWay {
   readonly others: number
   /** In the index, and not among those counted above: nobody can go on with them. */
   readonly broken: readonly BrokenJob[]
+  /** The directories of those that go on. */
+  readonly live: readonly string[]
 }
 
 export interface BrokenJob {
@@ -39,6 +41,7 @@ export async function countJobs(
   const known = new Set<string>()
   const indexed = new Set<string>()
   const broken = new Map<string, BrokenJob>()
+  const live: string[] = []
   const count = async (kind: string): Promise<number> => {
     let continued = 0
     for (const { name, stagingDirectory } of persistenceDirectory === null ? [] : managers) {
@@ -47,6 +50,7 @@ export async function countJobs(
         const found = probePythonJob(stagingDirectory, id)
         indexed.add(join(stagingDirectory, id))
         if (found.kind !== 'over') known.add(id)
+        if (found.kind === 'continues') live.push(join(stagingDirectory, id))
         if (found.kind === 'continues') continued++
         if (found.kind === 'broken')
           broken.set(`${name}/${id}`, { id, why: found.why, fails: found.fails, indexFile: join(index, id) })
@@ -68,8 +72,10 @@ export async function countJobs(
     const unknown = names.filter((name) => !indexed.has(join(stagingDirectory, name)))
     for (const { jobId: id, found } of findStrays(stagingDirectory, unknown)) {
       const job = found === 'under way' ? probePythonJob(stagingDirectory, id) : undefined
-      if (job?.kind === 'continues') dropped++
-      else if (job?.kind === 'broken' && job.fails)
+      if (job?.kind === 'continues') {
+        dropped++
+        live.push(join(stagingDirectory, id))
+      } else if (job?.kind === 'broken' && job.fails)
         broken.set(join(stagingDirectory, id), { id, why: job.why, fails: true, indexFile: '' })
       else continue
       known.add(id)
@@ -82,6 +88,7 @@ export async function countJobs(
     deliveringOutputs,
     others,
     broken: [...broken.values()],
+    live,
   }
 }
 
