@@ -148,12 +148,25 @@ function planOf(changes: readonly Change[]): Plan {
 
 const DONE: Readonly<Record<AdoptionStage, string>> = {
   install: 'the program is in its place',
+  try: 'Magnetar says that it would start',
   stop: 'stopped; jobs go on',
   change: 'the command of the service is changed',
   start: 'started',
   verify: 'it answers, with its token',
   'hand over': 'Magnetar was started once more and stopped in good order: its jobs are handed over',
   'go back': 'the server before runs again',
+}
+
+/** What was under way when it failed. */
+const FAILED: Readonly<Record<AdoptionStage, string>> = {
+  install: 'putting the program in its place',
+  try: 'Magnetar was asked whether it would start',
+  stop: 'stopping the service',
+  change: 'changing the command of the service',
+  start: 'starting the service',
+  verify: 'waiting until the server answers',
+  'hand over': 'handing over the jobs of Magnetar',
+  'go back': 'taking it back',
 }
 
 /** Tells each stage when the next begins, with the time it took. */
@@ -163,6 +176,8 @@ export function createStageLines(
 ): {
   begin(stage: AdoptionStage): void
   end(succeeded: boolean): void
+  /** The work has failed: the stage has too, but for a way back that worked. */
+  fail(isBack: boolean): void
 } {
   const { green, red, dim } = output.palette
   let current: { readonly stage: AdoptionStage; readonly startedMs: number } | undefined
@@ -174,11 +189,12 @@ export function createStageLines(
     output.say(
       succeeded
         ? `${green(SIGNS.done)} ${{ ...DONE, ...done }[stage]}  ${time}`
-        : `${red(SIGNS.failed)} ${stage}  ${time}`,
+        : `${red(SIGNS.failed)} ${FAILED[stage]}  ${time}`,
     )
   }
   return {
     end,
+    fail: (isBack) => end(isBack && current?.stage === 'go back'),
     begin(stage) {
       end(stage !== 'go back')
       output.event('stage', { stage })

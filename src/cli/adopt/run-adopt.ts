@@ -200,11 +200,11 @@ async function inStages<T>(
   const stages = createStageLines(output, done)
   try {
     const result = await work({ signal, onStage: stages.begin })
-    stages.end(true)
+    // false: interrupted in the middle of it.
+    stages.end(result !== false)
     return result
   } catch (error) {
-    // The last stage of a failure is the way back.
-    stages.end(!/did not work either/.test(messageOf(error)))
+    stages.fail(!/did not work either/.test(messageOf(error)))
     throw error
   }
 }

@@ -19,7 +19,7 @@ import {
 } from './switch-service.js'
 import { tryService } from './try-service.js'
 
-export type AdoptionStage = 'install' | SwitchStage | 'hand over' | 'go back'
+export type AdoptionStage = 'install' | 'try' | SwitchStage | 'hand over' | 'go back'
 
 export interface CarryOutOptions {
   readonly onStage: (stage: AdoptionStage) => void
@@ -53,7 +53,10 @@ export async function adopt(prepared: PreparedAdoption, options: CarryOutOptions
   const installed = await apply(prefix, program.install.changes, options.signal)
   if (installed.interrupted) return false
   // The last look: with the very program, while the Python Pulsar still runs.
-  if (!prepared.runsMagnetar) await tryService(prepared, options.signal)
+  if (!prepared.runsMagnetar) {
+    options.onStage('try')
+    await tryService(prepared, options.signal)
+  }
   const noted = await apply(prefix, await planRecord(prefix, record, fresh), options.signal)
   if (noted.interrupted) return false
   const change = async (): Promise<void> => {

@@ -70,7 +70,7 @@ async function findIndexes(
   const wanted = managers.flatMap(({ name }) =>
     ['preprocessing', 'active', 'postprocessing'].map((kind) => `${name}-${kind}-jobs`),
   )
-  const there = await readdir(persistenceDirectory).catch(() => [])
+  const there: readonly string[] = await readdir(persistenceDirectory).catch(() => [])
   return wanted.filter((name) => there.includes(name)).map((name) => join(persistenceDirectory, name))
 }
 

@@ -194,7 +194,7 @@ describe('a unit that changes hands', () => {
     const unit = readFileSync(join(units, 'p.service'))
     const stages: string[] = []
     expect(await adopt(prepared, { signal, onStage: (stage) => stages.push(stage) })).toBe(true)
-    expect(stages).toEqual(['install', 'change', 'stop', 'start', 'verify'])
+    expect(stages).toEqual(['install', 'try', 'change', 'stop', 'start', 'verify'])
     expect(site.log()).toEqual(['daemon-reload', 'stop p.service', 'start p.service'])
     expect(readFileSync(dropIn, 'utf8')).toContain(
       `ExecStart=${prefix}/bin/pulsar -c ${request.directory}/config -m gunicorn\n`,
