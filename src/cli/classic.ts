@@ -3,7 +3,6 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import type { LoadOptions } from '../config/load.js'
 import { messageOf } from '../lib/errors.js'
-import { abortAfter } from '../lib/time-limit.js'
 import { EXIT } from './exit-codes.js'
 import { useOwnHome } from './home.js'
 import { printError } from './print.js'
@@ -112,7 +111,15 @@ async function enterLocalEnvironment(configDirectory: string): Promise<void> {
   if (fs.existsSync(file)) {
     process.stdout.write(`Sourcing file ${file}\n`)
     const { readLocalEnv } = await import('../config/local-env.js')
-    Object.assign(process.env, await readLocalEnv(file, process.env, abortAfter(60_000)))
+    // Whoever stops this start stops what the file runs, which is in a group of its own.
+    const stopped = new AbortController()
+    const stop = (): void => stopped.abort()
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, stop)
+    try {
+      Object.assign(process.env, await readLocalEnv(file, process.env, stopped.signal))
+    } finally {
+      for (const name of ['SIGTERM', 'SIGINT'] as const) process.removeListener(name, stop)
+    }
   }
   const virtualenv = process.env.PULSAR_VIRTUALENV ?? path.join(configDirectory, '.venv')
   if (fs.existsSync(path.join(virtualenv, 'bin', 'activate'))) {

@@ -71,7 +71,12 @@ function runFile(
         // It ended by itself in the meantime.
       }
     }
-    const onAbort = (): void => stop('did not end in time')
+    const onAbort = (): void =>
+      stop(
+        signal.aborted
+          ? 'was still running when the start was stopped'
+          : `did not end within ${TIMEOUT_MS / 1000} s`,
+      )
     limit.signal.addEventListener('abort', onAbort, { once: true })
     if (limit.signal.aborted) onAbort()
 

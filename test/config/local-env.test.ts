@@ -55,6 +55,6 @@ NOT_EXPORTED=1
 
   it('is stopped, with what it started, when the caller gives up', async () => {
     const error = await issuesOf(readContent('sleep 1000\n', AbortSignal.timeout(100)))
-    expect(error.message).toMatch(/did not end in time/)
+    expect(error.message).toMatch(/was still running when the start was stopped/)
   })
 })

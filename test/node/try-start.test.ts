@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { loadConfig } from '../../src/config/load.js'
 import { activeKey } from '../../src/jobs/record.js'
 import { tryStart } from '../../src/node/try-start.js'
@@ -9,6 +11,7 @@ import { openLevelStore } from '../../src/store/level-store.js'
 import { freePort } from '../helpers/free-port.js'
 import { runCommand } from '../helpers/run-command.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
+import { waitFor } from '../helpers/wait-for.js'
 import { writeFiles } from '../setup/install-fixture.js'
 
 let root: string
@@ -101,4 +104,31 @@ describe('a start that is only tried', () => {
       output: expect.stringContaining('[SCHEDULER_UNSUPPORTED]'),
     })
   })
+
+  it('ends what local_env.sh runs when it is stopped, and says that it was that', async () => {
+    await write('allow_root: true\n')
+    const pidFile = join(root, 'pid')
+    writeFiles(root, {
+      'etc/local_env.sh': `sleep 1000 &\necho $! > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; wait\n`,
+    })
+    const env = { ...process.env, MAGNETAR_TRY_START: '1', MAGNETAR_PREFIX: undefined, MODE: undefined }
+    const argv = [resolve('bin', 'pulsar.js'), '-c', join(root, 'etc')]
+    const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    await waitFor(() => existsSync(pidFile), { what: 'local_env.sh', timeoutMs: 30_000 })
+    const pid = readFileSync(pidFile, 'utf8').trim()
+    const state = (): string => {
+      if (!existsSync(`/proc/${pid}/stat`)) return 'Z'
+      return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0] ?? 'Z'
+    }
+    expect(state()).not.toBe('Z')
+    child.kill('SIGTERM')
+    await once(child, 'close')
+    expect(said).toMatch(/local_env\.sh: was still running when the start was stopped/)
+    await waitFor(() => state() === 'Z', { what: 'the end of sleep', timeoutMs: 30_000 })
+  }, 60_000)
 })

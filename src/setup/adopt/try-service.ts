@@ -6,7 +6,8 @@ import { asUser } from './as-user.js'
 import { splitCommand } from './command-words.js'
 import { serviceEnvironment } from './demands-of-start.js'
 
-const LIMIT_MS = 60_000
+/** More than the server gives local_env.sh, so that it says itself what did not end. */
+const LIMIT_MS = 75_000
 const MAX_LINES = 12
 /** Of an earlier adoption, or a node that was there before. */
 const RECORDS_FIX =
@@ -40,7 +41,7 @@ export async function tryService(
     result instanceof CommandNotStarted
       ? result.message
       : result.timedOut
-        ? `it did not say so within ${LIMIT_MS / 1000} s`
+        ? `it did not say so within ${LIMIT_MS / 1000} s. Its last words:\n${lastLines(`${result.stdout}\n${result.stderr}`)}`
         : lastLines(`${result.stdout}\n${result.stderr}`) || `it ended with ${result.signal ?? result.code}`
   throw new MagnetarError(
     'ADOPT_REFUSED',
