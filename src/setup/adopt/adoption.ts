@@ -10,6 +10,7 @@ import { demandsOfChangedFiles } from './changed-since.js'
 import {
   type Demands,
   demandsOfConfig,
+  demandsOfLimits,
   demandsOfStart,
   demandsOfUser,
   loadServiceConfig,
@@ -202,7 +203,9 @@ export async function prepareAdoption(request: AdoptionRequest): Promise<Prepare
   const { definition, pulsar } = service
   const named = definition.user === undefined ? undefined : await lookUpUser(definition.user, signal)
   const files = runsMagnetar ? undefined : await demandsOfJobs(config, jobs.live, named, signal)
+  const limits = runsMagnetar ? [] : [demandsOfLimits(config, jobs.queuedOrRunning)]
   const all = [
+    ...limits,
     ...(files ? [files] : []),
     demandsOfConfig(config, facts),
     user,

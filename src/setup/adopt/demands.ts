@@ -45,6 +45,25 @@ export function demandsOfConfig(config: NodeConfig, facts: Pick<Facts, 'slurm'>)
   return { obstacles: [], losses: texts.filter(isGrave), notes: texts.filter((text) => !isGrave(text)) }
 }
 
+/**
+ * What changes for a site by a limit that the Python Pulsar has and does not keep: Pulsar 0.16.0 runs all jobs of queued_python at once
+ * (pulsar/managers/queued.py:run_next passes `montior=`, so that its workers do not wait for the job). Pure.
+ */
+export function demandsOfLimits(
+  { managers, configDirectory }: Pick<NodeConfig, 'managers' | 'configDirectory'>,
+  running: number,
+): Demands {
+  const notes = managers.flatMap(({ name, type, numConcurrentJobs: limit }) => {
+    // One at a time is what a file without the key says, and hardly anybody's wish.
+    if (type !== 'queued_python' || limit === 0 || (limit > 1 && running <= limit)) return []
+    const now = `${running} ${running === 1 ? 'is' : 'are'} queued or running now`
+    return [
+      `manager ${name} runs ${limit} ${limit === 1 ? 'job' : 'jobs'} at a time (num_concurrent_jobs${limit === 1 ? ', 1 where it is not set' : ''}; ${now}), a limit that Pulsar 0.16.0 does not keep: there all run at once. To keep that, in the manager's part of ${join(configDirectory, 'app.yml')}, a number beyond need: num_concurrent_jobs: 1000`,
+    ]
+  })
+  return { obstacles: [], losses: [], notes }
+}
+
 /** Whether the service's user can read the configuration, write where jobs are, and reach the program. */
 export async function demandsOfUser(
   service: PulsarService,
