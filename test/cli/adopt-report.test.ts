@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { createStageLines, visible } from '../../src/cli/adopt/report.js'
+import { describeSilent } from '../../src/cli/adopt/silent-managers.js'
 import { createPalette } from '../../src/cli/palette.js'
 import type { Output } from '../../src/cli/setup/output.js'
 
@@ -34,4 +35,17 @@ it('says of the stage in which the work failed that it failed', () => {
     expect.stringContaining('taking it back'),
   ])
   expect(said[0]).toContain('putting the program in its place')
+})
+
+it('tells of each manager of the new server that cannot run jobs', () => {
+  const local = { name: 'a', type: 'queued_python', scheduler: { ok: true, summary: 'local' } }
+  const drmaa = {
+    name: 'b',
+    type: 'queued_drmaa',
+    scheduler: { ok: false, summary: 'DRMAA', detail: 'it hangs' },
+  }
+  expect(describeSilent([local, drmaa, { name: 'c', type: 'slurm' }])).toEqual([
+    'manager b (queued_drmaa) cannot run jobs now: DRMAA: it hangs',
+    'manager c (slurm) cannot run jobs now: nobody could be asked',
+  ])
 })

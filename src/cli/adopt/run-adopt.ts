@@ -34,7 +34,16 @@ import { SIGNS } from '../palette.js'
 import { printError } from '../print.js'
 import { watchInterrupts } from '../setup/interrupts.js'
 import { createOutput, type Output } from '../setup/output.js'
-import { createStageLines, jobsRow, sawOf, showAdoptionPlan, showFound, showReturnPlan } from './report.js'
+import {
+  createStageLines,
+  jobsRow,
+  sawOf,
+  showAdoptionPlan,
+  showFound,
+  showReturnPlan,
+  visible,
+} from './report.js'
+import { findSilentManagers } from './silent-managers.js'
 
 /** `magnetar adopt`: resolves with the exit code. */
 export async function runAdoptCommand(line: AdoptCommandLine): Promise<number> {
@@ -97,12 +106,20 @@ async function runAdopt(line: AdoptCommandLine, request: AdoptionRequest, output
     return EXIT.interrupted
   }
   const { directory } = prepared.installation
+  const silent = await findSilentManagers(prepared.config)
+  for (const text of silent) output.warn(`! ${visible(text)}`)
   output.say(`${name} runs Magnetar ${program.release}, on the same configuration.`)
   output.say(`  look at it:  ${prefix}/bin/magnetar status --config ${service.pulsar.configDirectory}`)
   const others = (await readRecords(prefix)).filter((each) => isLive(each) && each.service.name !== name)
   const named = others.length > 0 ? { ...line, service: name } : line
   output.say(`  back:        ${backCommand(named, directory, prefix)}`)
-  output.event('result', { result: 'adopted', prefix, service: name, release: program.release })
+  output.event('result', {
+    result: 'adopted',
+    prefix,
+    service: name,
+    release: program.release,
+    warnings: silent,
+  })
   return EXIT.ok
 }
 
