@@ -29,6 +29,8 @@ export interface Job {
   /** Changed by `changeStatus` alone. */
   readonly status: JobStatus
   externalId: string | undefined
+  /** The scheduler has forgotten it, and given its id to another job. */
+  idGivenAgain: boolean
   /** The scheduler's id of a job whose outputs are being delivered. */
   ranAs: string | undefined
   /** How often it was launched once more, as the scheduler had forgotten it, or its process was killed, before it began. */
@@ -131,6 +133,7 @@ export function jobFromRecord(context: ManagerContext, record: JobRecord): Job {
     submittedAtMs: record.submittedAtMs,
     status: record.status,
     externalId: record.externalId,
+    idGivenAgain: record.idGivenAgain ?? false,
     ranAs: record.ranAs,
     launchesAgain: record.launchesAgain ?? 0,
     tool: record.tool,
@@ -160,6 +163,7 @@ export function recordOf(job: Job, more: { status?: JobStatus; reason?: string }
     sequence: job.sequence,
     submittedAtMs: job.submittedAtMs,
     ...(job.externalId === undefined ? {} : { externalId: job.externalId }),
+    ...(job.idGivenAgain ? { idGivenAgain: true as const } : {}),
     ...(job.ranAs === undefined ? {} : { ranAs: job.ranAs }),
     ...(job.launchesAgain === 0 ? {} : { launchesAgain: job.launchesAgain }),
     ...(job.tool === undefined ? {} : { tool: job.tool }),

@@ -5,8 +5,9 @@ import type { SchedulerReport } from '../schedulers/scheduler.js'
 import { parseStarted, STARTED_FILE } from '../schedulers/started-file.js'
 import { disk } from './disk/disk.js'
 import { eventFiles, recordEnd, settleStopped } from './finish.js'
+import { holderOf } from './given-again.js'
 import { changeStatus, type Job, type ManagerContext } from './job.js'
-import { launchAgain, neverBegan } from './launch-again.js'
+import { launchAgain, leftNoTrace, neverBegan } from './launch-again.js'
 import { endRun } from './staging-work.js'
 import { wentDown } from './went-down.js'
 
@@ -58,7 +59,7 @@ export function noteReport(
       return
     }
     if (job.stopping) return settleStopped(context, job, report.exitCode)
-    if (await ranElsewhere(job)) return
+    if (await ranElsewhere(context, job)) return
     await judgeEnd(context, job, report)
   })
 }
@@ -78,6 +79,8 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
   if (code !== undefined) return endRun(context, job, { status: 'complete', returnCode: code })
   if (!overdue) return recheckLater(context, job, report)
   if (await neverBegan(context, job, report)) return launchAgain(context, job, report)
+  if (report.exitCode === 0 && (await leftNoTrace(context, job)))
+    return endRun(context, job, { status: 'lost', reason: NO_TRACE })
   if (report.exitCode !== undefined)
     return endRun(context, job, { status: 'complete', exitCode: report.exitCode })
   if (report.unexplained !== undefined)
@@ -101,6 +104,9 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
   )
 }
 
+const NO_TRACE =
+  'The scheduler says that the job ended well, but its script has left no sign that it ever began: what ran was another job, or its host does not share the staging directory.'
+
 /** The scheduler's word stays; only the file is looked for again (shared file systems show it late). */
 function recheckLater(context: ManagerContext, job: Job, report: SchedulerReport): void {
   const { externalId } = job
@@ -114,12 +120,13 @@ function recheckLater(context: ManagerContext, job: Job, report: SchedulerReport
  * After a crash between submit and its record a job may have been handed over twice. Its script runs only once, and says
  * under which id: that one counts.
  */
-async function ranElsewhere(job: Job): Promise<boolean> {
+async function ranElsewhere(context: ManagerContext, job: Job): Promise<boolean> {
   const text = await disk.readIfThere(path.join(job.directory.path, STARTED_FILE))
   const ranAs = text && parseStarted(text)?.schedulerJobId
   // A DRMAA library may add the cluster's name to the id.
   if (!ranAs || ranAs === job.externalId || job.externalId?.startsWith(`${ranAs}.`)) return false
   job.externalId = ranAs
+  job.idGivenAgain = holderOf(context, job, ranAs) !== undefined
   askSoon(job)
   return true
 }

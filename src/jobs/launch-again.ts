@@ -22,14 +22,18 @@ export async function neverBegan(
   report: SchedulerReport,
 ): Promise<boolean> {
   if (!report.forgotten && !report.unbegun) return false
-  const { directory } = job
   const wasSeen = job.status === 'running' || job.history.some(({ status }) => status === 'running')
   // Whoever starts a process sees it run before its script has begun.
   if (!report.unbegun && (job.begin || wasSeen)) return false
+  return leftNoTrace(context, job)
+}
+
+/** Whether nothing says that the job's script ever began, although it would have said so: one of a Python server would not. */
+export async function leftNoTrace(context: ManagerContext, { id, directory }: Job): Promise<boolean> {
   const left = [
     path.join(directory.path, STARTED_FILE),
     directory.returnCode,
-    context.events.file('started', job.id),
+    context.events.file('started', id),
   ]
   for (const file of left) if (await disk.exists(file)) return false
   return refusesSecondRun((await disk.readIfThere(directory.script)) ?? '')
@@ -44,7 +48,12 @@ export async function launchAgain(
   const { externalId, launchesAgain } = job
   if (unbegun && !(await isStillSo(context, externalId))) return
   if (launchesAgain >= MOST) return finishJob(context, job, unbegun ? KILLED : FORGOTTEN)
-  const value = recordOf({ ...job, externalId: undefined, launchesAgain: launchesAgain + 1 })
+  const value = recordOf({
+    ...job,
+    externalId: undefined,
+    idGivenAgain: false,
+    launchesAgain: launchesAgain + 1,
+  })
   const why = unbegun ? { killed: true as const } : { forgotten: true as const }
   await context.store.write([
     { type: 'put', key: activeKey(context.config.name, job.id), value },
@@ -61,6 +70,7 @@ export async function launchAgain(
   )
   job.launchesAgain = launchesAgain + 1
   job.externalId = undefined
+  job.idGivenAgain = false
   job.endedSinceMs = undefined
   changeStatus(context, job, 'queued')
   context.relaunch(job)

@@ -10,6 +10,7 @@ import { noteBegin } from './begin-note.js'
 import type { JobDirectory } from './directory.js'
 import { disk } from './disk/disk.js'
 import { finishJob } from './finish.js'
+import { takeIdFromOthers } from './given-again.js'
 import { type Job, type ManagerContext, recordOf } from './job.js'
 import { noteEvent } from './journal/note.js'
 import { activeKey } from './record.js'
@@ -78,6 +79,7 @@ export async function launchJob(
     for (let attempt = 0; !context.signal.aborted && !job.stopping; attempt++) {
       try {
         job.externalId = await context.scheduler.submit(submissionOf(context, job), context.signal)
+        takeIdFromOthers(context, job)
         job.waitsFor = undefined
         break
       } catch (error) {

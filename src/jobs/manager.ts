@@ -166,7 +166,7 @@ async function reportOf(context: ManagerContext, externalId: string): Promise<vo
   const job =
     namesake?.externalId === externalId
       ? namesake
-      : [...context.jobs.values()].find((each) => each.externalId === externalId)
+      : [...context.jobs.values()].find((each) => each.externalId === externalId && !each.idGivenAgain)
   if (!job || context.signal.aborted) return
   try {
     const report = (await context.scheduler.states([externalId], context.signal)).get(externalId)

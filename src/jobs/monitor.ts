@@ -2,6 +2,7 @@ import { messageOf } from '../lib/errors.js'
 import type { Logger } from '../lib/log.js'
 import { limitTime } from '../lib/time-limit.js'
 import { SchedulerDown } from '../schedulers/scheduler.js'
+import { GIVEN_AGAIN } from './given-again.js'
 import type { ManagerContext } from './job.js'
 import { noteEnded, noteReport } from './judge.js'
 
@@ -62,7 +63,10 @@ function isDue(context: ManagerContext, now: number): boolean {
 async function ask(context: ManagerContext, log: Logger): Promise<void> {
   const byExternalId = new Map<string, string>()
   for (const job of context.jobs.values()) {
-    if (job.externalId !== undefined) {
+    if (job.externalId !== undefined && job.idGivenAgain) {
+      job.newsAtMs = Date.now()
+      await noteReport(context, job.id, job.externalId, GIVEN_AGAIN)
+    } else if (job.externalId !== undefined) {
       byExternalId.set(job.externalId, job.id)
       job.newsAtMs = Date.now()
     }

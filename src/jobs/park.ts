@@ -177,5 +177,5 @@ function flagsOf(job: Job, kind: IndexKind): Record<string, unknown> {
     return { preprocessed: true, final_status: final, submitted: undefined }
   }
   const running = job.status === 'running' ? { running: true } : {}
-  return { ...LAUNCHED, external_id: job.externalId, ...running }
+  return { ...LAUNCHED, external_id: job.idGivenAgain ? undefined : job.externalId, ...running }
 }

@@ -11,6 +11,8 @@ export interface JobRecord {
   readonly submittedAtMs: number
   /** The scheduler's id, once it has taken the job. */
   readonly externalId?: string
+  /** The scheduler has given that id to another job. */
+  readonly idGivenAgain?: true
   /** The scheduler's id while its outputs are delivered, when that has nothing more to say. */
   readonly ranAs?: string
   /** The tool that it runs, where Galaxy said which. */

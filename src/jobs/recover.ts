@@ -26,6 +26,7 @@ import { endCutOff, wentDown } from './went-down.js'
  * | alive | no | no | launch it: it was never handed over, or its script refuses a second run (as does the monitor: launch-again.ts) |
  * | alive, its inputs not all fetched | – | no | fetch the rest, then launch it |
  * | ended, its outputs not all delivered | – | – | deliver the rest |
+ * | alive, the scheduler gave its id to another job | – | – | as one that the monitor learns is forgotten |
  * | alive, directory gone | – | – | lost |
  * | cancelled, not yet stopped | – | yes | stop it again |
  * | cancelled, not yet stopped | – | no | over |
@@ -87,12 +88,20 @@ async function takeUp(
   for (const job of ran) {
     if (await disk.exists(path.join(job.directory.path, STARTED_FILE))) begun.add(job)
   }
-  const found = await askScheduler(context, ran)
+  const found = await askScheduler(
+    context,
+    ran.filter((job) => !job.idGivenAgain),
+  )
   const toLaunch: Job[] = []
   const toBringIn: Job[] = []
   for (const job of ran) {
     // It has ended meanwhile, or was cancelled and is over.
     if (context.jobs.get(job.id) !== job || (job.end && !job.stopping)) continue
+    if (job.idGivenAgain) {
+      if (job.stopping) await context.lock.run(job.id, () => stopJob(context, job))
+      else askSoon(job)
+      continue
+    }
     const externalId = found.get(job.id)
     job.externalId = externalId
     if (externalId !== undefined) noteEvent(context, job.id, { kind: 'found-again', externalId })

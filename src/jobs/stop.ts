@@ -12,13 +12,16 @@ const RETRY_MAX_MS = 30_000
  */
 export async function stopJob(context: ManagerContext, job: Job): Promise<void> {
   const { externalId } = job
-  if (externalId === undefined) return settleStopped(context, job, undefined)
+  // Whatever has its id is not to be stopped.
+  if (externalId === undefined || job.idGivenAgain) return settleStopped(context, job, undefined)
   void stopUntilAnswered(context, job, externalId)
 }
 
 async function stopUntilAnswered(context: ManagerContext, job: Job, externalId: string): Promise<void> {
   for (let attempt = 0; !context.signal.aborted; attempt++) {
     try {
+      if (job.idGivenAgain)
+        return await context.lock.run(job.id, () => settleStopped(context, job, undefined))
       await context.scheduler.cancel(externalId, context.signal)
       job.waitsFor = undefined
       job.newsAtMs = 0

@@ -24,7 +24,7 @@ export function compareRecords(replayed: Replayed, records: Records): Violation[
       say('records-agree', 'is among the unfinished jobs and among the finished ones')
     checkSubmit(replayed, life, record, say)
     if (life) checkActive(life, record, say)
-    if (record.externalId === undefined || record.externalId === record.id) continue
+    if (record.externalId === undefined || record.externalId === record.id || record.idGivenAgain) continue
     const other = byExternalId.get(record.externalId)
     if (other !== undefined)
       say('external-id-once', `has the scheduler's id ${record.externalId}, which job ${other} has too`)

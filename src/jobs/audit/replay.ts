@@ -104,7 +104,8 @@ export function createReplay(rotated: Rotated | undefined): Replay {
       life.atMs = event.atMs
       if (event.kind === 'launched' || event.kind === 'found-again') claim(life, event.externalId, broken)
       live(life, event, broken)
-      if (['ran', 'ended', 'stopped', 'taken-over', 'launch-again'].includes(event.kind)) release(life)
+      if (['ran', 'ended', 'stopped', 'taken-over', 'launch-again', 'id-given-again'].includes(event.kind))
+        release(life)
     },
     result: () => ({
       ...{ lives, violations, events, fromMs, toMs, isRotated, starts, afterCrash, afterReboot },

@@ -32,6 +32,8 @@ export function describeEvent(event: JobEvent): string {
       return 'its outputs are delivered again, as somebody asked'
     case 'found-again':
       return `found again after a restart, as ${event.externalId}`
+    case 'id-given-again':
+      return `forgotten by the scheduler, which has given its id ${event.externalId} to another job`
     case 'launch-again':
       if (event.killed) return 'its process was killed before it began, is launched again'
       if (event.forgotten) return 'forgotten by the scheduler before it began, is launched again'

@@ -53,6 +53,8 @@ export type JobNews =
   | { readonly kind: 'retry-stage-out' }
   /** After a restart: the scheduler has it. */
   | { readonly kind: 'found-again'; readonly externalId: string }
+  /** The scheduler came back without its newest state, and gave the id of this job to another. */
+  | { readonly kind: 'id-given-again'; readonly externalId: string }
   /**
    * After a restart, or `forgotten`: the scheduler does not have it. `killed`: its process was, before it began. `local`: its begin is
    * marked on this machine. `began`: its script had been started all the same.

@@ -1,8 +1,9 @@
 /** Finds jobs whose sbatch was never answered or recorded. */
 import { untilAborted } from '../../lib/until-aborted.js'
-import type { Submission } from '../scheduler.js'
+import type { RecoverRequest, Submission } from '../scheduler.js'
 import type { SlurmService } from './service.js'
 import { startedIds } from './started-ids.js'
+import { isSameJob } from './state-query.js'
 import { reportOf } from './states.js'
 
 /** Job id → Slurm id: from J/started, else by script, or name and directory, in the queue. @throws SchedulerDown */
@@ -28,4 +29,28 @@ export async function findHandedOver(
     if (id !== undefined) found.set(job.jobId, id)
   }
   return found
+}
+
+/**
+ * Of jobs that have the same id by their records, as Slurm came back without its newest state and gave the id again just before the
+ * server was killed: those that do not have it in the queue. @throws SchedulerDown
+ */
+export async function wrongHolders(
+  jobs: readonly RecoverRequest[],
+  service: Pick<SlurmService, 'stateQuery'>,
+  signal: AbortSignal,
+): Promise<ReadonlySet<RecoverRequest>> {
+  const holders = new Map<string, RecoverRequest[]>()
+  for (const job of jobs) {
+    if (job.externalId === undefined) continue
+    const others = holders.get(job.externalId)
+    if (others) others.push(job)
+    else holders.set(job.externalId, [job])
+  }
+  const disputed = [...holders.values()].flatMap((of) => (of.length > 1 ? of : []))
+  if (disputed.length === 0) return new Set()
+  const queue = await untilAborted(service.stateQuery.list(), signal)
+  const has = (job: RecoverRequest): boolean =>
+    queue.some((record) => record.baseId === job.externalId && isSameJob(record, job))
+  return new Set(disputed.filter((job) => !has(job)))
 }

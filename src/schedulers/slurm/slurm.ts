@@ -10,7 +10,7 @@ import {
 } from '../scheduler.js'
 import { NotAsked } from './breaker.js'
 import { isSlurmId } from './command.js'
-import { findHandedOver } from './find-handed-over.js'
+import { findHandedOver, wrongHolders } from './find-handed-over.js'
 import { buildHeaders, type HeaderSource } from './headers.js'
 import { managerOptions } from './params.js'
 import { slurmPollIntervalMs } from './poll-interval.js'
@@ -19,7 +19,10 @@ import { buildScancel, parseScancel } from './scancel.js'
 import type { SlurmService } from './service.js'
 import type { JobIdentity } from './state-query.js'
 
-/** Jobs whose name and directory are remembered, to see that an id still means the same job; the oldest are forgotten. */
+/**
+ * Jobs whose name and directory are remembered, to see that an id still means the same job, at least; those that nobody has asked for
+ * longest are forgotten first. Also of one that is over: it is asked for again until that is recorded.
+ */
 const MAX_IDENTITIES = 10_000
 
 export function createSlurmScheduler(manager: HeaderSource, service: SlurmService, log: Logger): Scheduler {
@@ -35,11 +38,32 @@ export function createSlurmScheduler(manager: HeaderSource, service: SlurmServic
 
   function remember(externalId: string, { name, workingDirectory, script }: Submission): string {
     identities.set(externalId, { name, workingDirectory, script })
+    return externalId
+  }
+
+  function identitiesOf(externalIds: readonly string[]): Map<string, JobIdentity | undefined> {
+    const jobs = new Map(externalIds.map((id) => [id, identities.get(id)]))
+    for (const [id, identity] of jobs) {
+      if (identity && identities.delete(id)) identities.set(id, identity)
+    }
     for (const oldest of identities.keys()) {
-      if (identities.size <= MAX_IDENTITIES) break
+      if (identities.size <= Math.max(MAX_IDENTITIES, jobs.size)) break
       identities.delete(oldest)
     }
-    return externalId
+    return jobs
+  }
+
+  /** Right before something is done to it, as Slurm may have given the id to another job, of whomever. @throws SchedulerDown */
+  async function meansAnother(externalId: string, signal: AbortSignal): Promise<boolean> {
+    const identity = identities.get(externalId)
+    if (!identity) return false
+    const asker = {}
+    try {
+      const question = service.stateQuery.ask(asker, new Map([[externalId, identity]]))
+      return (await untilAborted(question, signal)).get(externalId)?.state === 'gone'
+    } finally {
+      service.stateQuery.forget(asker)
+    }
   }
 
   return {
@@ -70,22 +94,19 @@ export function createSlurmScheduler(manager: HeaderSource, service: SlurmServic
       }
     },
     async states(externalIds, signal) {
-      const jobs = new Map(externalIds.map((id) => [id, identities.get(id)]))
-      const reports = await untilAborted(service.stateQuery.ask(client, jobs), signal)
-      for (const [id, { state }] of reports) {
-        if (state === 'ended' || state === 'gone') identities.delete(id)
-      }
-      return reports
+      return untilAborted(service.stateQuery.ask(client, identitiesOf(externalIds)), signal)
     },
     async cancel(externalId, signal) {
-      if (!isSlurmId(externalId)) return
+      if (!isSlurmId(externalId) || (await meansAnother(externalId, signal))) return
       const problem = parseScancel(await service.run(buildScancel(externalId), signal))
       if (problem) log.warn({ externalId }, `scancel: ${problem}`)
     },
     async recover(jobs, signal) {
       const recovered = new Map<string, string>()
       const lost: RecoverRequest[] = []
+      const notTheirs = await wrongHolders(jobs, service, signal)
       for (const job of jobs) {
+        if (notTheirs.has(job)) continue
         if (job.externalId === undefined) lost.push(job)
         else recovered.set(job.jobId, remember(job.externalId, job))
       }

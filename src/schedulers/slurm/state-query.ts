@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandResult } from '../../lib/exec.js'
 import { SchedulerDown, type SchedulerReport } from '../scheduler.js'
 import type { Accounting } from './accounting.js'
-import { isSlurmId, type SlurmCommand } from './command.js'
+import { FIELD_SEPARATOR, isSlurmId, type SlurmCommand } from './command.js'
 import { firstError } from './down.js'
 import { buildSqueue, isUnknownUser, parseSqueue, type SlurmRecord } from './squeue.js'
 import { combineReports, reportOf } from './states.js'
@@ -23,7 +23,7 @@ export interface StateQuery {
   ask(client: object, jobs: WantedJobs): Promise<ReadonlyMap<string, SchedulerReport>>
   /** Every job of this user that squeue shows. @throws SchedulerDown */
   list(): Promise<readonly SlurmRecord[]>
-  /** Slurm has given this id just now, maybe for the second time: what is known of it was another job's. */
+  /** Slurm has given this id just now, maybe for the second time: what is known of it, or asked now, is of an earlier job. */
   isNew(id: string): void
   forget(client: object): void
 }
@@ -49,13 +49,26 @@ const GONE_MS = 30_000
 
 interface Answer {
   readonly at: number
-  readonly reports: ReadonlyMap<string, SchedulerReport>
-  readonly asked: ReadonlySet<string>
+  readonly reports: ReadonlyMap<AskKey, SchedulerReport>
+  readonly asked: ReadonlySet<AskKey>
 }
+
+/** One id may mean a job to each of two managers: only one of them is right. */
+interface Asked {
+  readonly id: string
+  readonly identity: JobIdentity | undefined
+}
+/** Of an id and an identity. */
+type AskKey = string
 
 export function createStateQuery(deps: StateQueryDeps): StateQuery {
   const wanted = new Map<object, { readonly jobs: WantedJobs; readonly at: number }>()
-  const gone = new Map<string, { readonly report: SchedulerReport; readonly at: number }>()
+  const gone = new Map<
+    AskKey,
+    { readonly id: string; readonly report: SchedulerReport; readonly at: number }
+  >()
+  /** Ids that were given while Slurm was asked: the answer may be older. */
+  const renewed = new Set<string>()
   let userId = deps.userId
   let last: Answer | undefined
   let next: Promise<Answer> | undefined
@@ -81,6 +94,7 @@ export function createStateQuery(deps: StateQueryDeps): StateQuery {
     await sleep(GATHER_MS)
     next = undefined
     const at = performance.now()
+    renewed.clear()
     const query = reportAll(mergeWanted(at), at)
     current = query
     const reports = await query
@@ -88,48 +102,47 @@ export function createStateQuery(deps: StateQueryDeps): StateQuery {
     return last
   }
 
-  function mergeWanted(now: number): Map<string, JobIdentity | undefined> {
-    const merged = new Map<string, JobIdentity | undefined>()
+  function mergeWanted(now: number): Map<AskKey, Asked> {
+    const merged = new Map<AskKey, Asked>()
     for (const [client, { jobs, at }] of wanted) {
       if (now - at > FORGET_MS) wanted.delete(client)
-      else for (const [id, identity] of jobs) merged.set(id, identity)
+      else for (const [id, identity] of jobs) merged.set(keyOf(id, identity), { id, identity })
     }
     return merged
   }
 
-  async function reportAll(
-    jobs: Map<string, JobIdentity | undefined>,
-    now: number,
-  ): Promise<Omit<Answer, 'at'>> {
-    const reports = new Map<string, SchedulerReport>()
-    for (const [id, { report, at }] of gone) {
-      if (now - at > GONE_MS) gone.delete(id)
-      else if (jobs.has(id)) reports.set(id, report)
+  async function reportAll(jobs: Map<AskKey, Asked>, now: number): Promise<Omit<Answer, 'at'>> {
+    const reports = new Map<AskKey, SchedulerReport>()
+    for (const [key, { report, at }] of gone) {
+      if (now - at > GONE_MS) gone.delete(key)
+      else if (jobs.has(key)) reports.set(key, report)
     }
-    const open = [...jobs.keys()].filter((id) => !reports.has(id))
-    let missing = take(
-      open,
-      open.length === 0 ? [] : await records(open.length > MAX_IDS ? undefined : open, false),
-    )
+    const open = [...jobs].filter(([key]) => !reports.has(key))
+    let missing = take(open, open.length === 0 ? [] : await records(idsOf(open), false))
     // Before a job is given up: it may belong to the user under whom the server ran before.
     if (missing.length > 0 && userId !== undefined) {
-      missing = take(missing, await records(missing.length > MAX_IDS ? undefined : missing, true))
+      missing = take(missing, await records(idsOf(missing), true))
     }
     if (missing.length > 0) {
-      const ended = await deps.accounting.lookUp(missing)
-      for (const id of missing) {
-        const report = lastReport(id, jobs.get(id), ended)
-        reports.set(id, report)
-        gone.set(id, { report, at: now })
+      const ended = await deps.accounting.lookUp([...new Set(missing.map(([, { id }]) => id))])
+      for (const [key, { id, identity }] of missing) {
+        const report = lastReport(id, identity, ended)
+        reports.set(key, report)
+        gone.set(key, { id, report, at: now })
       }
     }
-    return { reports, asked: new Set(jobs.keys()) }
+    const asked = new Set(jobs.keys())
+    for (const [key, { id }] of jobs) {
+      if (!renewed.has(id)) continue
+      for (const known of [reports, gone, asked]) known.delete(key)
+    }
+    return { reports, asked }
 
-    /** Reports those of `ids` that are in `found`; returns the others. */
-    function take(ids: readonly string[], found: readonly SlurmRecord[]): string[] {
+    /** Reports those of `asked` that are in `found`; returns the others. */
+    function take(asked: readonly [AskKey, Asked][], found: readonly SlurmRecord[]): [AskKey, Asked][] {
       const byId = index(found)
-      return ids.filter((id) => {
-        const own = (byId.get(id) ?? []).filter((record) => isSameJob(record, jobs.get(id)))
+      return asked.filter(([key, { id, identity }]) => {
+        const own = (byId.get(id) ?? []).filter((record) => isSameJob(record, identity))
         if (own.length === 0) return true
         const known = own.map(reportOf)
         own.forEach((record, at) => {
@@ -138,7 +151,7 @@ export function createStateQuery(deps: StateQueryDeps): StateQuery {
         const clear = known.filter((report) => report !== undefined)
         // A state nobody knows: left out, which means "keep asking".
         const report = clear.length === known.length ? combineReports(clear) : undefined
-        if (report) reports.set(id, report)
+        if (report) reports.set(key, report)
         return false
       })
     }
@@ -150,26 +163,39 @@ export function createStateQuery(deps: StateQueryDeps): StateQuery {
       wanted.set(client, { jobs: valid, at: performance.now() })
       let shared = last
       const fresh = shared && performance.now() - shared.at < SHARE_MS
-      if (valid.size > 0 && !(fresh && [...valid.keys()].every((id) => shared?.asked.has(id)))) {
+      if (valid.size > 0 && !(fresh && [...valid].every((job) => shared?.asked.has(keyOf(...job))))) {
         next ??= answer()
         shared = await next
       }
       const own = new Map<string, SchedulerReport>()
-      for (const id of jobs.keys()) {
-        const report = valid.has(id) ? shared?.reports.get(id) : ({ state: 'gone' } as const)
+      for (const [id, identity] of jobs) {
+        const report = valid.has(id) ? shared?.reports.get(keyOf(id, identity)) : ({ state: 'gone' } as const)
         if (report) own.set(id, report)
       }
       return own
     },
     list: () => records(undefined, false),
     isNew(id) {
-      gone.delete(id)
+      for (const [key, earlier] of gone) if (earlier.id === id) gone.delete(key)
+      renewed.add(id)
       last = undefined
     },
     forget: (client) => {
       wanted.delete(client)
     },
   }
+}
+
+function keyOf(id: string, identity: JobIdentity | undefined): AskKey {
+  return identity
+    ? [id, identity.name, identity.workingDirectory, identity.script ?? ''].join(FIELD_SEPARATOR)
+    : id
+}
+
+/** undefined: too many to be listed. */
+function idsOf(asked: readonly [AskKey, Asked][]): string[] | undefined {
+  const ids = new Set(asked.map(([, { id }]) => id))
+  return ids.size > MAX_IDS ? undefined : [...ids]
 }
 
 /** Records by their own id and by that of the array or heterogeneous job they are part of. */
@@ -186,7 +212,7 @@ function index(records: readonly SlurmRecord[]): Map<string, SlurmRecord[]> {
 }
 
 /** Accounting has no directory, and leaves names out that it cannot write. */
-function isSameJob(record: SlurmRecord, identity: JobIdentity | undefined): boolean {
+export function isSameJob(record: SlurmRecord, identity: JobIdentity | undefined): boolean {
   if (!identity) return true
   const { name, workingDirectory, script } = record
   if (script !== undefined && script === identity.script) return true

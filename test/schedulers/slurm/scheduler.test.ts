@@ -2,11 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { silentLogger } from '../../../src/lib/log.js'
-import { SchedulerDown, SubmitRejected } from '../../../src/schedulers/scheduler.js'
+import { SchedulerDown, type SchedulerReport, SubmitRejected } from '../../../src/schedulers/scheduler.js'
 import { NotAsked } from '../../../src/schedulers/slurm/breaker.js'
 import type { SlurmService } from '../../../src/schedulers/slurm/service.js'
 import { createSlurmScheduler } from '../../../src/schedulers/slurm/slurm.js'
 import type { SlurmRecord } from '../../../src/schedulers/slurm/squeue.js'
+import type { WantedJobs } from '../../../src/schedulers/slurm/state-query.js'
 import { tempDirectory } from '../../helpers/temp-directory.js'
 
 const { signal } = new AbortController()
@@ -30,17 +31,24 @@ async function setUp() {
     lists: 0,
     queue: [] as SlurmRecord[],
     failure: undefined as Error | undefined,
+    scancels: 0,
+    asked: [] as WantedJobs[],
+    answers: new Map<string, SchedulerReport>(),
     warnings: [] as string[],
   }
   const service: SlurmService = {
-    async run() {
-      world.sbatches += 1
+    async run({ program }) {
+      if (program === 'scancel') world.scancels += 1
+      else world.sbatches += 1
       if (world.failure) throw world.failure
       return answered
     },
     stateQuery: {
       isNew: () => {},
-      ask: async () => new Map(),
+      async ask(_client, jobs) {
+        world.asked.push(jobs)
+        return world.answers
+      },
       async list() {
         world.lists += 1
         return world.queue
@@ -127,5 +135,41 @@ describe('submitting to Slurm', () => {
     expect(scheduler.headers(job, { native_specification: '-p theirs' })).not.toContain('#SBATCH -p theirs')
     expect(world.warnings).toEqual([expect.anything(), expect.stringContaining('-p theirs')])
     expect(() => scheduler.headers({ ...job, stdout: 'a\0' }, {})).toThrow(SubmitRejected)
+  })
+})
+
+describe('an id that Slurm, back without its newest state, has given again', () => {
+  it('is asked for with what makes the job ours, also after its end was told', async () => {
+    const { world, job, scheduler } = await setUp()
+    const id = await scheduler.submit(job, signal)
+    world.answers.set(id, { state: 'ended', exitCode: 0 })
+    await scheduler.states([id], signal)
+    await scheduler.states([id], signal)
+    const { name, workingDirectory, script } = job
+    expect(world.asked.map((jobs) => jobs.get(id))).toEqual([
+      { name, workingDirectory, script },
+      { name, workingDirectory, script },
+    ])
+  })
+
+  it('is not cancelled, as it means the job of somebody else', async () => {
+    const { world, job, scheduler } = await setUp()
+    const id = await scheduler.submit(job, signal)
+    world.answers.set(id, { state: 'gone', forgotten: true })
+    await scheduler.cancel(id, signal)
+    expect(world.scancels).toBe(0)
+    world.answers.set(id, { state: 'queued' })
+    await scheduler.cancel(id, signal)
+    expect(world.scancels).toBe(1)
+  })
+
+  it('is given back after a restart to the one of two jobs that has it in the queue', async () => {
+    const { world, job, scheduler } = await setUp()
+    const earlier = { ...job, jobId: '6', name: 'n6', script: '/j/6/s', externalId: '55' }
+    world.queue.push(queued(job, '55'))
+    const found = await scheduler.recover([earlier, { ...job, externalId: '55' }], signal)
+    expect(found).toEqual(new Map([['7', '55']]))
+    await scheduler.states(['55'], signal)
+    expect(world.asked[0]?.get('55')).toMatchObject({ name: 'n7' })
   })
 })

@@ -151,6 +151,27 @@ describe('asking Slurm for the states of jobs', () => {
     expect(other.get('2')).toEqual({ state: 'gone', forgotten: true })
   })
 
+  it('tells each manager of its own job when both have the same id, as Slurm gave it twice', async () => {
+    const { query } = setUp({ '2': { state: 'COMPLETED' } })
+    const [lost, own] = await Promise.all([
+      query.ask(a, new Map([['2', { name: 'n1', workingDirectory: '/w/1', script: '/j/1/command.sh' }]])),
+      query.ask(b, new Map([['2', { name: 'n2', workingDirectory: '/w/2', script: '/j/2/command.sh' }]])),
+    ])
+    expect(lost.get('2')).toEqual({ state: 'gone', forgotten: true })
+    expect(own.get('2')).toMatchObject({ state: 'ended', exitCode: 0 })
+  })
+
+  it('takes nothing from an answer that was under way when Slurm gave the id a second time', async () => {
+    const jobs: Record<string, { state: string }> = { '1': { state: 'RUNNING' } }
+    const { query, asked, ask } = setUp(jobs)
+    const early = ask(a, '8')
+    while (asked.length === 0) await new Promise(setImmediate)
+    jobs['8'] = { state: 'PENDING' }
+    query.isNew('8')
+    await early
+    expect((await ask(a, '8')).get('8')).toEqual({ state: 'queued' })
+  })
+
   it('knows a job by its script that a Python server submitted from elsewhere', async () => {
     const { query } = setUp({ '2': { state: 'RUNNING' } })
     const identity = { name: 'n2', workingDirectory: '/elsewhere', script: '/j/2/command.sh' }
