@@ -162,14 +162,24 @@ describe('asking Slurm for the states of jobs', () => {
   })
 
   it('takes nothing from an answer that was under way when Slurm gave the id a second time', async () => {
-    const jobs: Record<string, { state: string }> = { '1': { state: 'RUNNING' } }
-    const { query, asked, ask } = setUp(jobs)
-    const early = ask(a, '8')
-    while (asked.length === 0) await new Promise(setImmediate)
-    jobs['8'] = { state: 'PENDING' }
-    query.isNew('8')
-    await early
-    expect((await ask(a, '8')).get('8')).toEqual({ state: 'queued' })
+    let isKnown = false
+    const line = ['8', '8', 'PENDING', 'None', '0', '/w', '/x', 'n', ''].join('\x1f')
+    const unknown = { ...none, code: 1, stderr: 'slurm_load_jobs error: Invalid job id specified\n' }
+    const query = createStateQuery({
+      run: async () => (isKnown ? { ...none, stdout: line } : unknown),
+      accounting: {
+        async lookUp() {
+          isKnown = true
+          query.isNew('8')
+          return []
+        },
+      },
+      userId: undefined,
+      onUnknownState: () => {},
+    })
+    const wanted = new Map([['8', undefined]])
+    expect(await query.ask(a, wanted)).toEqual(new Map())
+    expect((await query.ask(a, wanted)).get('8')).toEqual({ state: 'queued' })
   })
 
   it('knows a job by its script that a Python server submitted from elsewhere', async () => {
