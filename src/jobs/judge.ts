@@ -67,7 +67,8 @@ export function noteReport(
 async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerReport): Promise<void> {
   if (report.failure !== undefined) {
     // A script that was killed after it had left its return code (a negative exit code): the tool was through.
-    const killed = report.exitCode !== undefined && report.exitCode < 0
+    // Slurm, back without its newest state, cancels what is over: without an exit code.
+    const killed = report.exitCode === undefined || report.exitCode < 0
     const left = killed ? await disk.readReturnCode(job.directory.path, false) : undefined
     if (left !== undefined && left <= LAST_PLAIN_CODE)
       return endRun(context, job, { status: 'complete', returnCode: left })

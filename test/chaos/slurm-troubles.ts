@@ -1,4 +1,4 @@
-import { readlinkSync, statfsSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, readlinkSync, statfsSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { hasEnvironment, readProcesses } from '../../src/schedulers/process-table.js'
 import type { PrivateSlurm } from '../peers/private-slurm.js'
@@ -22,6 +22,8 @@ export interface Schedule {
   forgets: boolean
   /** A node that cannot write a job's script has Slurm cancel the job, as nobody may start it again (--no-requeue). */
   spoolWasFull: boolean
+  /** Of the daemons, when the round began. */
+  readonly logs: readonly number[]
   /** Clients find nobody until it resolves. */
   closed: Promise<void> | undefined
   wait(ms: number): Promise<void>
@@ -278,6 +280,36 @@ export const TROUBLES: readonly Trouble[] = [
     },
   },
 ]
+
+/** What the daemons have written so far; to be given to `cancelledItself`. */
+export function logSizes({ directory }: Pick<Schedule, 'directory'>): readonly number[] {
+  return LOGS.map((name) => readLog(directory, name).length)
+}
+
+/**
+ * Whether since then Slurm itself has cancelled jobs, as its controller came back without its newest state: the node still had a job of
+ * that id (`copy`), or the end of such a job was taken for that of one that waits (`waiting`).
+ */
+export function cancelledItself(
+  { directory }: Pick<Schedule, 'directory'>,
+  since: readonly number[],
+): { readonly copy: boolean; readonly waiting: boolean } {
+  const [node = '', controller = ''] = LOGS.map((name, at) => readLog(directory, name).slice(since[at]))
+  return {
+    copy: node.includes('already running, do not launch second copy'),
+    waiting: /_job_complete: JobId=\d+ cancelled by interactive user/.test(controller),
+  }
+}
+
+const LOGS = ['slurmd.log', 'slurmctld.log'] as const
+
+function readLog(directory: string, name: string): string {
+  try {
+    return readFileSync(join(directory, name), 'latin1')
+  } catch {
+    return ''
+  }
+}
 
 /** Everything runs again, and takes jobs. */
 export async function heal(schedule: Schedule): Promise<void> {

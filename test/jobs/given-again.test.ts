@@ -112,3 +112,10 @@ it('does not believe that a job ended well of which nothing says that it began',
   await untilStatus(running, '1', 'lost')
   expect((await running.manager.status('1')).status).toBe('lost')
 })
+
+it('is complete when Slurm cancels, once more, what has run to its end', async () => {
+  writeFileSync(file('1', 'return_code'), '0\n')
+  scheduler.report('188', { state: 'ended', failure: 'Slurm ended the job: CANCELLED' })
+  await untilStatus(running, '1', 'complete')
+  expect((await running.manager.status('1')).status).toBe('complete')
+})

@@ -18,7 +18,9 @@ export const SLURM_STATES: Readonly<Record<string, SlurmState>> = {
   CANCELLED: {
     code: 'CA',
     means: 'ended',
-    failure: 'cancelled with scancel, or by a node that could not start it, as with a full spool directory',
+    // By itself: the end of an earlier copy, or of a job that had the id before, counts for the one that waits under this id.
+    failure:
+      'cancelled with scancel, or by a node that could not start it, as with a full spool directory, or by Slurm itself when its controller came back without its newest state',
   },
   COMPLETED: { code: 'CD', means: 'ended' },
   // The nodes are being made ready: the script does not run yet.

@@ -10,7 +10,7 @@ import { auditNode, judgeEnding } from '../judge.js'
 import { type Life, type LifeName, live, newLife, runsOf, takeAway, type World } from '../lives.js'
 import { noFaults } from '../no-faults.js'
 import { magnetarProgram, QUICK_RETRIES } from '../programs.js'
-import { heal, type Schedule, TROUBLES } from '../slurm-troubles.js'
+import { cancelledItself, heal, logSizes, type Schedule, TROUBLES } from '../slurm-troubles.js'
 import { mountSmallDisk, type SmallDisk } from '../small-disk.js'
 import { tally } from './faults.js'
 import { type ChaosKind, type ChaosResult, type ChaosRun, isOver, noCounts, type Violation } from './kind.js'
@@ -128,6 +128,7 @@ async function oneRound(
     reasons: new Set(),
     forgets: false,
     spoolWasFull: false,
+    logs: logSizes(base),
     closed: undefined,
     wait: (ms) => delay(ms, undefined, { signal: options.signal }),
   }
@@ -208,7 +209,9 @@ function judgeSlurmLife(world: World, schedule: Schedule, life: Life): string[] 
     if (runs === 0) found.push('complete, and did not run')
     if (returncode !== 0) found.push(`complete with return code ${returncode}: ${why}`)
   } else if (status === 'failed') {
+    const { copy, waiting } = cancelledItself(schedule, schedule.logs)
     const isTrue =
+      (schedule.forgets && (copy || (waiting && runs === 0)) && /CANCELLED.*came back/.test(why)) ||
       (schedule.cancelled.has(id) && /CANCELLED/.test(why)) ||
       (schedule.spoolWasFull && runs === 0 && /CANCELLED.*full spool/.test(why)) ||
       [...schedule.reasons].some((reason) => reason.test(why))

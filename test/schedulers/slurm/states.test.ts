@@ -116,7 +116,7 @@ describe('what a job is', () => {
     ],
     [
       '1^1^CANCELLED^None^15^/w^n^',
-      'Slurm ended the job: CANCELLED (cancelled with scancel, or by a node that could not start it, as with a full spool directory)',
+      'Slurm ended the job: CANCELLED (cancelled with scancel, or by a node that could not start it, as with a full spool directory, or by Slurm itself when its controller came back without its newest state)',
     ],
     [
       '1^1^PREEMPTED^None^0^/w^n^',
@@ -221,7 +221,7 @@ describe('sacct', () => {
       {
         state: 'ended',
         failure:
-          'Slurm ended the job: CANCELLED (cancelled with scancel, or by a node that could not start it, as with a full spool directory) by uid 1000',
+          'Slurm ended the job: CANCELLED (cancelled with scancel, or by a node that could not start it, as with a full spool directory, or by Slurm itself when its controller came back without its newest state) by uid 1000',
       },
     ],
     [
