@@ -123,7 +123,8 @@ async function look(context: ManagerContext, { jobId, found }: FoundStray): Prom
   const lives = await livesByPid(filesOf({ directory }))
   if (found === 'cancelled and over' && !lives) return undefined
   if (await isTaken(context, jobId)) return undefined
-  const traces = await disk.readPythonTraces(directory.path)
+  const traces = await readTraces(context, jobId, directory.path)
+  if (!traces) return undefined
   const reason = reasonToLeave(context, jobId, traces, { found, lives })
   if (reason !== undefined) {
     context.log.warn({ job: jobId }, `left by a Python Pulsar, and cannot be taken over: ${reason}`)
@@ -133,6 +134,21 @@ async function look(context: ManagerContext, { jobId, found }: FoundStray): Prom
     jobId,
     kinds: new Set(),
     traces: { ...traces, isHandedOver: true, isWaiting: traces.isWaiting && !traces.mayHaveBegun },
+  }
+}
+
+/** What cannot be read just now is no reason not to start: the job is looked at again when somebody asks for it. */
+async function readTraces(
+  { log, signal }: ManagerContext,
+  jobId: string,
+  directory: string,
+): Promise<PythonTraces | undefined> {
+  try {
+    return await disk.readPythonTraces(directory)
+  } catch (error) {
+    if (signal.aborted) throw error
+    log.warn({ job: jobId }, `left by a Python Pulsar, and cannot be taken over: ${messageOf(error)}`)
+    return undefined
   }
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { RunningManager } from '../../src/jobs/manager.js'
@@ -196,6 +196,18 @@ describe('a job that a Python server has dropped from its index', () => {
   it('is not launched when its script may have begun, whatever waits in the queue', async () => {
     writeFileSync(job('command_line'), job('command.sh'))
     writeFileSync(job('metadata/job_stdout'), '')
+    expect(await status()).toBe('failed')
+    expect(scheduler.submitted).toEqual([])
+  })
+
+  it.each([
+    { what: 'a file', put: () => writeFileSync(job('metadata'), '') },
+    { what: 'a link to itself', put: () => symlinkSync('metadata', job('metadata')) },
+  ])('ends no start, and is not launched again, when its tool has put $what in place of its metadata', async ({
+    put,
+  }) => {
+    rmSync(job('metadata'), { recursive: true })
+    put()
     expect(await status()).toBe('failed')
     expect(scheduler.submitted).toEqual([])
   })

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { errnoOf, mayPass, messageOf } from '../../lib/errors.js'
+import { lstatIfThere } from '../../lib/lstat-if-there.js'
 import { wrongNameReason } from '../job-id.js'
 import { readIfThere } from './end.js'
 
@@ -37,7 +38,7 @@ export function probeLaunchConfig(directory: string): LaunchProbe {
 
 /** One that its owner may not read (mode 000) was written all the same, and may be read again. */
 function whyNotThere(file: string): LaunchProbe {
-  const found = fs.lstatSync(file, { throwIfNoEntry: false })
+  const found = lstatIfThere(file)
   if (!found) return { problem: 'is missing' }
   if (!found.isFile()) return { problem: 'is no regular file' }
   return found.mode % 0o1000 < 0o400

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { lstatIfThere } from '../../lib/lstat-if-there.js'
 import { replaceOwnFile } from '../../lib/own-file.js'
 import { MARKER } from '../directory.js'
 import { readIfThere } from './end.js'
@@ -47,28 +48,39 @@ export interface PythonTraces {
 export function readPythonTraces(directory: string): PythonTraces {
   const has = (name: string): boolean => fs.existsSync(path.join(directory, name))
   const launch = probeLaunchConfig(directory)
+  const sign = signOfScript(path.join(directory, 'metadata/job_stdout'))
   return {
     remoteStaging: launch.config?.remote_staging,
     launchProblem: launchProblem(launch),
     isLaunchUnread: launch.isUnread ?? false,
     isLaunched: has('preprocessed'),
     // Not the link that leaveUnlaunchedJob has put there.
-    isWaiting:
-      fs.lstatSync(path.join(directory, 'command_line'), { throwIfNoEntry: false })?.isFile() === true,
+    isWaiting: lstatIfThere(path.join(directory, 'command_line'))?.isFile() === true,
     launchFailed: has('preprocessing_failed'),
     failure: has('preprocessing_failed')
       ? readStream(directory, 'stderr', FAILURE_LIMIT_BYTES)?.trim()
       : undefined,
     isCancelled: has('cancelled'),
     isHandedOver: has('preprocessed') || has('submitted'),
-    mayHaveBegun: has('metadata/job_stdout') || has('.magnetar-job_stdout'),
-    lastSignMs: fs.lstatSync(path.join(directory, 'metadata/job_stdout'), { throwIfNoEntry: false })?.mtimeMs,
+    mayHaveBegun: sign !== undefined || has('.magnetar-job_stdout'),
+    lastSignMs: sign?.atMs,
     exists: has('.'),
     tool: toolOf(directory),
-    submittedAtMs: fs.lstatSync(path.join(directory, 'launch_config'), { throwIfNoEntry: false })?.mtimeMs,
+    submittedAtMs: lstatIfThere(path.join(directory, 'launch_config'))?.mtimeMs,
     externalId: readText(directory, 'external_id'),
     finalStatus: readText(directory, 'final_status'),
     hasReturnCode: has('return_code'),
+  }
+}
+
+/** What the script of a job writes to, when it last did; undefined: it was never there. */
+function signOfScript(file: string): { readonly atMs: number | undefined } | undefined {
+  try {
+    const found = fs.lstatSync(file, { throwIfNoEntry: false })
+    return found && { atMs: found.mtimeMs }
+  } catch {
+    // Its directory is closed, or something else is in its place: a tool's doing, so one has run.
+    return { atMs: undefined }
   }
 }
 
@@ -108,7 +120,7 @@ export function readText(directory: string, name: string): string | undefined {
 /** Which of these files, by their places in the list, are not there or were changed after a time (milliseconds since 1970). */
 export function changedSince(files: readonly string[], sinceMs: number): number[] {
   return files.flatMap((file, at) => {
-    const found = fs.lstatSync(file, { throwIfNoEntry: false })
+    const found = lstatIfThere(file)
     return found && found.ctimeMs <= sinceMs ? [] : [at]
   })
 }

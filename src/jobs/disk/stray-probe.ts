@@ -1,5 +1,5 @@
-import fs from 'node:fs'
 import path from 'node:path'
+import { lstatIfThere } from '../../lib/lstat-if-there.js'
 import { MARKER } from '../directory.js'
 
 /**
@@ -24,8 +24,7 @@ const SHARED_FLAGS = ['pid', 'external_id', 'return_code']
  * or is being set up.
  */
 export function probeStray(directory: string): StrayProbe | undefined {
-  const has = (name: string): boolean =>
-    fs.lstatSync(path.join(directory, name), { throwIfNoEntry: false }) !== undefined
+  const has = (name: string): boolean => lstatIfThere(path.join(directory, name)) !== undefined
   // First: of many jobs that wait to be collected each costs little more than this.
   if (has('final_status')) return has('pid') && has('cancelled') ? 'cancelled and over' : undefined
   if (!has('launch_config') || has('preprocessing_failed')) return undefined

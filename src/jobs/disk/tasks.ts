@@ -1,4 +1,3 @@
-import fs from 'node:fs'
 import {
   commitNewFile,
   copyFile,
@@ -9,6 +8,7 @@ import {
   readSmallFile,
   storeFile,
 } from '../../lib/confined-file.js'
+import { lstatIfThere } from '../../lib/lstat-if-there.js'
 import { makeFilePrivate } from '../../lib/private-file.js'
 import { removeTree } from '../../lib/remove-tree.js'
 import { describeDirectory } from './details.js'
@@ -31,7 +31,7 @@ import { listResults, openResults, writeSubmit } from './submit.js'
 
 /** Whether there is anything at this path; a symbolic link counts as itself. */
 function exists(file: string): boolean {
-  return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined
+  return lstatIfThere(file) !== undefined
 }
 
 /** Everything that is done to disk for jobs and their files, one task per step of a job's way. */
