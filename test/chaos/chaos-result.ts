@@ -4,4 +4,6 @@ export interface ChaosResult {
   readonly counts: Readonly<Record<string, number>>
   /** Broken promises, each with the seed: none. */
   readonly violations: readonly string[]
+  /** Where the first was, by which it can be run again alone. */
+  readonly brokenAt?: string
 }

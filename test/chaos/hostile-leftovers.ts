@@ -72,14 +72,19 @@ export async function runHostileLeftovers(
   seed: number,
   deadlineMs: number,
   signal: AbortSignal,
+  /** No other than this. */
+  only?: number,
 ): Promise<ChaosResult> {
-  const random = createRandom(seed)
+  let brokenAt: string | undefined
   const violations: string[] = []
   const counts: Record<string, number> = { starts: 0, jobs: 0, answers: 0, maxRssMiB: 0 }
   // Somebody else's, whose number stands in files of jobs.
   const innocent = spawn('sleep', ['1000'], { cwd: '/', stdio: 'ignore' })
   try {
-    for (let round = 0; round === 0 || (performance.now() < deadlineMs && !signal.aborted); round++) {
+    const first = only ?? 0
+    for (let round = first; round === first || (performance.now() < deadlineMs && !signal.aborted); round++) {
+      if (only !== undefined && round !== only) break
+      const random = createRandom(seed * 100_003 + round)
       const at = path.join(directory, `round-${round}`)
       const outside = makeOutside(at)
       const before = snapshot(outside)
@@ -87,9 +92,7 @@ export async function runHostileLeftovers(
       const kept = new Set(readdirSync(path.join(at, 'staging')))
       for (let start = 0; start < 2 && violations.length === 0; start++) {
         counts.starts = (counts.starts ?? 0) + 1
-        const wrong = await live(at, ids, random, counts).catch((error: unknown) => [
-          String(error).slice(-4000),
-        ])
+        const wrong = await live(at, ids, random, counts).catch((error: unknown) => [whyNot(error)])
         violations.push(...wrong.map((what) => `seed ${seed}: round ${round}, start ${start}: ${what}`))
       }
       counts.jobs = (counts.jobs ?? 0) + ids.length
@@ -98,12 +101,22 @@ export async function runHostileLeftovers(
       if (innocent.exitCode !== null || innocent.signalCode !== null)
         violations.push(`seed ${seed}: round ${round}: a process that is no job's was ended`)
       if (kept.size === 0) violations.push('there were no jobs')
-      if (violations.length > 0) break
+      if (violations.length > 0) {
+        brokenAt = `${round}`
+        break
+      }
     }
   } finally {
     innocent.kill('SIGKILL')
   }
-  return { counts, violations }
+  return { counts, violations, ...(brokenAt === undefined ? {} : { brokenAt }) }
+}
+
+/** The words for people, wherever they stand in a long log, and how it began. */
+function whyNot(error: unknown): string {
+  const lines = String(error).split('\n')
+  const words = lines.filter((line) => !line.startsWith('{'))
+  return [...words, ...lines.filter((line) => line.startsWith('{')).slice(-20)].join('\n').slice(0, 4000)
 }
 
 /** One life of a server: starts, answers for each job, stops. @throws when it does not start */

@@ -18,6 +18,8 @@ export interface Life {
   acked: Set<string>
   /** The final status, once a client has it. */
   end: StatusAnswer | undefined
+  /** The status that a client has had last. */
+  told?: StatusAnswer
 }
 
 export const LIFE_NAMES = ['push', 'pull', 'cancel'] as const
@@ -81,8 +83,16 @@ export async function live(world: World, life: Life): Promise<void> {
     else await cancel(world, life)
   } catch (error) {
     if (error instanceof BeginAgain) return live(world, life)
-    life.violations.push(`no end: ${error instanceof Error ? error.message : String(error)}`)
+    const what = error instanceof Error ? error.message : String(error)
+    life.violations.push(`no end: ${what}; ${lastWords(world, life)}`)
   }
+}
+
+/** What its client was told last, and what the server has last said of it. */
+function lastWords({ node }: World, { id, told }: Life): string {
+  const lines = node.logs().split('\n')
+  const said = lines.filter((line) => line.includes(`"job":"${id}"`)).slice(-8)
+  return [`${id}; its status was ${JSON.stringify(told)?.slice(0, 1500)}`, ...said].join('\n      ')
 }
 
 /** Downloads, then cleans. */
@@ -189,6 +199,7 @@ export async function untilDone(life: Life, patienceMs = END_TIMEOUT_MS): Promis
   life.end = await until(
     async () => {
       const answer = await life.client.status(life.id)
+      life.told = answer
       return answer.complete === 'true' ? answer : undefined
     },
     'end of the job',

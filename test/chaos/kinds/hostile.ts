@@ -29,8 +29,8 @@ export const hostileTextKind = hostile(
 export const hostileLeftoverKind = hostile(
   'hostile-leftovers',
   'files of jobs and of the index with anything in them',
-  ({ directory, seed, deadlineMs, signal }) =>
-    runHostileLeftovers(directory, seed, monotonic(deadlineMs), signal),
+  ({ directory, seed, deadlineMs, signal, point }) =>
+    runHostileLeftovers(directory, seed, monotonic(deadlineMs), signal, roundOf(point)),
 )
 
 export const hostileReplyKind = hostile(
@@ -48,6 +48,10 @@ export const hostileReplyKind = hostile(
 
 export const hostileRequestKind = hostile('hostile-requests', 'requests with anything in them', runRequests)
 
+function roundOf(point: string | undefined): number | undefined {
+  return point === undefined || point === 'none' ? undefined : Number(point)
+}
+
 /** They are told when to end by the clock that never goes back. */
 function monotonic(deadlineMs: number): number {
   return performance.now() + (deadlineMs - Date.now())
@@ -59,10 +63,10 @@ function hostile(name: string, about: string, run: (options: ChaosRun) => Promis
     about,
     missing: () => undefined,
     async run(options) {
-      const { counts, violations } = await run(options)
+      const { counts, violations, brokenAt = 'none' } = await run(options)
       return {
         counts: noCounts(),
-        violations: violations.map((what) => ({ point: 'none', what })),
+        violations: violations.map((what) => ({ point: brokenAt, what })),
         tallies: counts,
       }
     },
