@@ -215,22 +215,36 @@ async function runJob(
   }
   if (status !== 'failed') return `it ended as ${status}`
   if (names.input.length + names.output.length === 0) {
-    const lateMs = Math.round(lateness.mostMs(begunMs))
-    if (lateMs < LATE_MS || !/in time/.test(String(end.stderr)))
-      return `failed without a cause (Galaxy was at most ${lateMs} ms late): ${String(end.stderr)}`
+    const reason = String(end.stderr)
+    const hadMs = Math.round(answeredForMs(reason.includes('in.dat') ? input : output, begunMs, lateness))
+    if (hadMs > LISTENED_MS || !/in time/.test(reason))
+      return `failed without a cause (Galaxy had answered, or listened, for ${hadMs} ms): ${reason}`
     more('failed as the machine was slow')
   }
   return reasonProblem(String(end.stderr ?? ''), galaxy.key)
 }
 
+/**
+ * A node that says it had no answer in time gave up then. For so long before that the last answer was on its connection, or Galaxy
+ * could have taken a request that it never saw, without the time in which Galaxy did not come to look.
+ */
+function answeredForMs({ lastAnswer }: HostileFile, begunMs: number, lateness: Lateness): number {
+  const now = performance.now()
+  const from = lastAnswer?.atMs ?? begunMs
+  const until = lastAnswer?.overMs ?? now
+  return until - from - lateness.sumMs(from, until)
+}
+
 /** How late Galaxy was, which lives in this process: on a busy machine it may not answer in time without meaning to. */
 interface Lateness {
-  mostMs(sinceMs?: number): number
+  mostMs(): number
+  /** All of it in a time. */
+  sumMs(fromMs: number, untilMs: number): number
   stop(): void
 }
 
-/** A third of the time that an answer may take. */
-const LATE_MS = 330
+/** Half of the time that an answer may take. */
+const LISTENED_MS = 500
 const LOOK_MS = 50
 
 function watchLateness(): Lateness {
@@ -247,9 +261,11 @@ function watchLateness(): Lateness {
   }
   const timer = setInterval(look, LOOK_MS)
   return {
-    mostMs(sinceMs) {
-      if (sinceMs === undefined) return most
-      return Math.max(0, ...notes.filter(({ atMs }) => atMs >= sinceMs).map(({ lateMs }) => lateMs))
+    mostMs: () => most,
+    sumMs(fromMs, untilMs) {
+      const within = notes.filter(({ atMs, lateMs }) => atMs >= fromMs && atMs - lateMs <= untilMs)
+      const ofNow = Math.max(0, performance.now() - last - LOOK_MS)
+      return ofNow + within.reduce((sum, { lateMs }) => sum + Math.max(0, lateMs), 0)
     },
     stop: () => clearInterval(timer),
   }

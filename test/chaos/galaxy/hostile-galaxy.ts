@@ -45,8 +45,17 @@ export interface HostileFile {
   stored: Buffer | undefined
   /** Requests that were answered. */
   asked: number
+  /** The last answer that was handed to its connection whole, and true. */
+  lastAnswer?: HonestAnswer
   /** Told when an endless attack begins. */
   onEndless?: () => void
+}
+
+/** Times of performance.now(). */
+export interface HonestAnswer {
+  readonly atMs: number
+  /** When the next request came on its connection, or that was closed. */
+  overMs?: number
 }
 
 export interface HostileGalaxy {
@@ -89,8 +98,14 @@ export async function startHostileGalaxy(random: Random): Promise<HostileGalaxy>
   function serve(socket: Socket): void {
     let have = Buffer.alloc(0)
     let isOver = false
+    let answer: HonestAnswer | undefined
+    const endAnswer = (): void => {
+      if (answer) answer.overMs ??= performance.now()
+    }
+    socket.on('close', endAnswer)
     socket.on('data', (piece: Buffer) => {
       if (isOver) return
+      endAnswer()
       have = Buffer.concat([have, piece])
       for (;;) {
         const end = have.indexOf('\r\n\r\n')
@@ -118,6 +133,8 @@ export async function startHostileGalaxy(random: Random): Promise<HostileGalaxy>
         const exchange = makeExchange(socket, method, url, headers, body, file)
         if (!file || !attack) {
           exchange.honest()
+          answer = { atMs: performance.now() }
+          if (file) file.lastAnswer = answer
           continue
         }
         played[attack.name] = (played[attack.name] ?? 0) + 1
