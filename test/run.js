@@ -11,7 +11,9 @@ import { fileURLToPath } from 'node:url'
 import { ensureBuilt } from '../bin/bootstrap.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const deadlineMs = Date.now() + 14.5 * 60_000
+/** They take under 15 minutes on two cores that are theirs; this ends what hangs. */
+const LIMIT_MINUTES = 18
+const deadlineMs = Date.now() + LIMIT_MINUTES * 60_000
 const requirePeers = process.env.MAGNETAR_REQUIRE_PEERS === '1'
 
 // All that the tests write outside the checkout goes here, and is gone afterwards. Readable by all, as munge demands of
@@ -112,7 +114,7 @@ function run(script, args, options) {
       })
     }
     const timer = setTimeout(() => {
-      console.log('The tests took more than 14.5 minutes and were ended.')
+      console.log(`The tests took more than ${LIMIT_MINUTES} minutes and were ended.`)
       child.kill('SIGKILL')
     }, deadlineMs - Date.now())
     child.once('error', reject)

@@ -9,6 +9,7 @@ interface WaitOptions {
 
 const defaultTimeoutMs = 10_000
 const pauseMs = 10
+const longestPauseMs = 250
 
 /**
  * Asks until the answer is neither false nor undefined, and returns it. For what gives no event to wait for; the deadline is only
@@ -26,7 +27,7 @@ export async function waitFor<T>(
     const nowMs = performance.now()
     if (nowMs > deadlineMs) throw new Error(`no ${what} within ${timeoutMs} ms`)
     // A question that starts a process keeps what it waits for from running.
-    await delay(Math.max(pauseMs, 2 * (nowMs - askedMs)))
+    await delay(Math.min(longestPauseMs, Math.max(pauseMs, 2 * (nowMs - askedMs))))
   }
 }
 

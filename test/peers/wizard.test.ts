@@ -206,6 +206,11 @@ describe.each(WIDTHS)('the wizard in a terminal of %i columns', (columns) => {
     expect(readFileSync(join(prefix, 'etc/app.yml'), 'utf8')).toContain('private_token: the-token-of-galaxy')
     expect(existsSync(join(prefix, 'etc/server.pem'))).toBe(true)
   })
+})
+
+describe('the wizard', () => {
+  const columns = 80
+  const when = needs(findTmux().missing)
 
   it('proposes Slurm where it answers, and asks for a partition where it has several', when, async () => {
     const wizard = await openWizard(columns, undefined, SLURM)

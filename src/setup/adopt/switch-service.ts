@@ -47,7 +47,7 @@ export interface SwitchLimits {
 const LIMITS: SwitchLimits = { startMs: 60_000, endMs: 35_000, settleMs: 15_000 }
 const PAUSE_MS = 200
 /** Asking a service manager costs a process: a tenth of a second with supervisorctl. */
-const SERVICE_PAUSE_MS = 1000
+const SERVICE_PAUSE_MS = 500
 /** After this a launcher that does not hand the signal on is helped. */
 const HELP_AFTER_MS = 1000
 
