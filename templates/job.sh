@@ -11,8 +11,10 @@ _galaxy_setup_environment() {
         PYTHONPATH="$GALAXY_LIB${PYTHONPATH:+:$PYTHONPATH}"
         export PYTHONPATH
     fi
-    [ -z "$_GALAXY_JOB_TMP_DIR" ] || [ -d "$_GALAXY_JOB_TMP_DIR" ] || mkdir -p -- "$_GALAXY_JOB_TMP_DIR"
-    [ -d "$_GALAXY_JOB_HOME_DIR" ] || mkdir -p -- "$_GALAXY_JOB_HOME_DIR"
+    # Not with -p: a job that was cleaned while this script began must not have its directory again.
+    [ -z "$_GALAXY_JOB_TMP_DIR" ] || [ -d "$_GALAXY_JOB_TMP_DIR" ] || mkdir -- "$_GALAXY_JOB_TMP_DIR" 2>/dev/null ||
+        { [ -d @@JOB@@ ] && mkdir -p -- "$_GALAXY_JOB_TMP_DIR"; }
+    [ -d "$_GALAXY_JOB_HOME_DIR" ] || mkdir -- "$_GALAXY_JOB_HOME_DIR"
     if [ "$GALAXY_VIRTUAL_ENV" != "None" ] && [ -f "$GALAXY_VIRTUAL_ENV/bin/activate" ] &&
         [ "$(command -v python)" != "$GALAXY_VIRTUAL_ENV/bin/python" ]; then
         . "$GALAXY_VIRTUAL_ENV/bin/activate"

@@ -173,6 +173,11 @@ describe('the job script', () => {
     ])
   })
 
+  it('does not make the directory of a job again that was cleaned while it began', async () => {
+    const ran = await run({ command: 'true', request: { env: [{ execute: 'rm -rf "${PWD%/working}"' }] } })
+    expect(existsSync(ran.job)).toBe(false)
+  })
+
   it('prefers an inherited TMPDIR, and takes the expression of the tmp_dir option as it is', async () => {
     const inherited = await run({ command: shown('TMP'), env: { TMPDIR: '/var/tmp' } })
     expect(inherited.stdout).toBe('TMP=[/var/tmp]\n')
