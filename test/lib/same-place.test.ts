@@ -4,9 +4,12 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { isSamePlace } from '../../src/lib/same-place.js'
+import { needs } from '../helpers/needs.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 
-const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0
+const noMounts =
+  spawnSync('unshare', ['-m', 'true']).status === 0 ? undefined : 'nobody may mount here (unshare -m)'
+const isRoot = process.getuid?.() === 0 ? 'root may look at every process' : undefined
 
 let place: string
 beforeEach(async () => {
@@ -31,25 +34,25 @@ describe('whether a process means our directory by its path', () => {
     expect(isSamePlace(pid, join(place, 'in'))).toBe(true)
   })
 
-  it.skipIf(process.getuid?.() === 0)('cannot be seen of a process of another user', () => {
+  it('cannot be seen of a process of another user', needs(isRoot), () => {
     expect(isSamePlace(1, place)).toBeUndefined()
   })
 
-  it.skipIf(!mayMount)('is so in a namespace of its own that has only other things elsewhere', async () => {
+  it('is so in a namespace of its own that has only other things elsewhere', needs(noMounts), async () => {
     // Of systemd's PrivateTmp= and ProtectHome= the mounts are such.
     const pid = await inNamespace('mkdir "$1/tmp" && mount -t tmpfs tmpfs "$1/tmp"')
     expect(isSamePlace(pid, join(place, 'in'))).toBe(true)
     expect(isSamePlace(pid, join(place, 'tmp'))).toBe(false)
   })
 
-  it.skipIf(!mayMount)('is not so where that is another one; of none nothing is said', async () => {
+  it('is not so where that is another one; of none nothing is said', needs(noMounts), async () => {
     const empty = await inNamespace('mount -t tmpfs tmpfs "$1"')
     expect(isSamePlace(empty, join(place, 'in'))).toBeUndefined()
     expect(isSamePlace(empty, place)).toBe(false)
     expect(isSamePlace(empty, join(place, 'gone'))).toBeUndefined()
   })
 
-  it.skipIf(!mayMount)('is told by where links lead there, not here', async () => {
+  it('is told by where links lead there, not here', needs(noMounts), async () => {
     const link = join(place, '..', 'link')
     symlinkSync(place, link)
     const pid = await inNamespace('mount -t tmpfs tmpfs "$1" && mkdir "$1/in"')
@@ -58,7 +61,7 @@ describe('whether a process means our directory by its path', () => {
     expect(isSamePlace(same, join(link, 'in'))).toBe(true)
   })
 
-  it.skipIf(!mayMount)('is told of a process with a root of its own', async () => {
+  it('is told of a process with a root of its own', needs(noMounts), async () => {
     const script = 'mkdir -p "$1/root" && mount --rbind / "$1/root" && mount -t tmpfs tmpfs "$1/root$1"'
     const shell = 'echo there; read -r line'
     const pid = await started(
