@@ -33,7 +33,15 @@ export interface StagingActionUnderTest {
 }
 
 const SIZES = [0, 1, 65_536, 65_537, 1_048_576, 1_048_577, 1_500_000]
-const NAMES = ['sp ace\'quo"te-ümlaut-日本', '-per%cent&and=?#+.dat', 'dot.', '$HOME `x`;y']
+const NAMES = [
+  'plain',
+  'sp ace\'quo"te',
+  'ümlaut-日本',
+  'per%cent&and=?#+.dat',
+  '-dash',
+  'dot.',
+  '$HOME `x`;y',
+]
 
 /** What every staging action keeps; each runs it against the real thing at the other end. */
 export function describeStagingAction(subject: StagingActionUnderTest): void {
