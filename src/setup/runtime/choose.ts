@@ -6,10 +6,11 @@ import { readReleases } from '../release/installed.js'
 import { isThere } from '../release/present.js'
 import type { RuntimeBuild } from './build.js'
 import { type InstalledRuntime, readRuntimes, runtimeBinary } from './installed.js'
+import { integrityComparer, integrityOf, OF_PROGRAMS, OF_TARBALLS } from './integrity.js'
 import { demandExec } from './noexec.js'
 import { whyNotFetchable } from './npm.js'
 import { isAtLeast, OLDEST_VERSION, type PinnedPackage, pinnedPackage } from './pinned.js'
-import { askNode, integrityOf } from './program.js'
+import { askNode } from './program.js'
 import { inspectTarball } from './tarball.js'
 import { runtimeUnavailable } from './unavailable.js'
 
@@ -30,8 +31,8 @@ export interface RuntimeChoice {
 export async function chooseRuntime(context: InstallContext): Promise<RuntimeChoice> {
   const { paths, runtime, signal } = context
   const installed = await readRuntimes(paths)
-  const current = await currentRuntime(context, installed)
-  if (runtime.keep && current) return here(current)
+  const kept = runtime.keep ? await currentRuntime(context, installed) : undefined
+  if (kept) return here(kept)
   if (runtime.tarball !== undefined) return fromTarball(context, installed, runtime.tarball)
   if (runtime.node !== 'download') return fromProgram(context, installed, runtime.node, [])
   const wanted = pinnedFor(context)
@@ -41,6 +42,7 @@ export async function chooseRuntime(context: InstallContext): Promise<RuntimeCho
     ? await whyNotFetchable(wanted, signal)
     : 'there is no Node.js in the npm registry for this kind of machine'
   if (wanted && why === undefined) return fromRegistry(context, installed, wanted)
+  const current = await currentRuntime(context, installed)
   if (current) return { ...here(current), notes: [`${why}: the node stays on Node.js ${current.version}`] }
   const { path, version } = context.node
   const note = `${why}: the Node that runs this, v${version.replace(/^v/, '')}, is copied`
@@ -51,16 +53,18 @@ export async function chooseRuntime(context: InstallContext): Promise<RuntimeCho
 export async function findChosenRuntime(context: InstallContext): Promise<string | undefined> {
   const { paths, runtime, signal, node } = context
   const installed = await readRuntimes(paths)
-  const current = await currentRuntime(context, installed)
-  if (runtime.keep && current) return current.name
-  const find = async (integrity: string | undefined): Promise<string | undefined> =>
-    integrity === undefined ? undefined : (await findWorking(context, installed, integrity))?.name
-  if (runtime.tarball !== undefined) return find(await integrityOf(runtime.tarball, signal))
+  if (installed.length === 0) return undefined
+  const kept = runtime.keep ? await currentRuntime(context, installed) : undefined
+  if (kept) return kept.name
+  const find = async (wanted: Wanted): Promise<string | undefined> =>
+    (await findWorking(context, installed, wanted))?.name
+  if (runtime.tarball !== undefined) return find(await integrityOf(runtime.tarball, OF_TARBALLS, signal))
   const copied = async (path: string): Promise<string | undefined> =>
-    find(await integrityOf((await askNode(path, signal)).binary, signal))
+    find(integrityComparer((await askNode(path, signal)).binary, signal))
   if (runtime.node !== 'download') return copied(runtime.node)
   const wanted = pinnedFor(context)
-  return (await find(wanted?.integrity)) ?? current?.name ?? (await copied(node.path))
+  const pinned = wanted && (await find(wanted.integrity))
+  return pinned ?? (await currentRuntime(context, installed))?.name ?? (await copied(node.path))
 }
 
 function here({ name }: InstalledRuntime): RuntimeChoice {
@@ -79,13 +83,18 @@ async function currentRuntime(
   return (await works(context, found)) ? found : undefined
 }
 
+/** What a runtime was made from: its integrity, or whether one is that of the file meant. */
+type Wanted = string | ((integrity: string) => Promise<boolean>)
+
 async function findWorking(
   context: InstallContext,
   installed: readonly InstalledRuntime[],
-  integrity: string,
+  wanted: Wanted,
 ): Promise<InstalledRuntime | undefined> {
   for (const runtime of installed) {
-    if (runtime.integrity === integrity && (await works(context, runtime))) return runtime
+    const { integrity } = runtime
+    const isMeant = typeof wanted === 'string' ? integrity === wanted : await wanted(integrity)
+    if (isMeant && (await works(context, runtime))) return runtime
   }
   return undefined
 }
@@ -116,7 +125,7 @@ async function fromTarball(
 ): Promise<RuntimeChoice> {
   const { signal } = context
   // The digest first: to know the version of an unknown tarball most of it has to be decompressed.
-  const known = await integrityOf(file, signal).catch(() => undefined)
+  const known = await integrityOf(file, OF_TARBALLS, signal).catch(() => undefined)
   const there = known && (await findWorking(context, installed, known))
   if (there) return here(there)
   const { top, version, integrity, verified } = await inspectTarball(
@@ -143,14 +152,14 @@ async function fromProgram(
   const { signal } = context
   demandExec(path, 'name another program with --node')
   const program = await askNode(path, signal)
-  const integrity = await integrityOf(program.binary, signal)
-  const there = await findWorking(context, installed, integrity)
+  const there = await findWorking(context, installed, integrityComparer(program.binary, signal))
   if (there) return { ...here(there), notes }
   const shared = program.shared
     ? [
         `${program.binary} needs its libnode of this system: an update of that package changes or breaks the node's runtime`,
       ]
     : []
+  const integrity = await integrityOf(program.binary, OF_PROGRAMS, signal)
   const build = { origin: { kind: 'copy', program } as const, version: program.version, integrity }
   return toBuild(context, installed, build, [...notes, ...shared])
 }
@@ -165,7 +174,7 @@ async function toBuild(
   demandExec(context.paths.runtimes, 'name another --prefix')
   const taken = installed.find((runtime) => runtime.name === build.version)
   const other = taken && taken.integrity !== build.integrity && (await works(context, taken))
-  const tag = Buffer.from(build.integrity.replace(/^sha512-/, ''), 'base64')
+  const tag = Buffer.from(build.integrity.replace(/^[^-]*-/, ''), 'base64')
     .toString('hex')
     .slice(0, 8)
   const name = other ? `${build.version}+${tag}` : build.version

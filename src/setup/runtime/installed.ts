@@ -9,7 +9,7 @@ export interface InstalledRuntime {
   /** The directory below lib/node: the version, or `VERSION+DIGEST` when another build of that version has its name. */
   readonly name: string
   readonly version: string
-  /** Of what it was made from, the tarball or the program copied: `sha512-…`. */
+  /** Of what it was made from, the tarball (`sha512-…`) or the program copied (`sha256-…`). */
   readonly integrity: string
 }
 

@@ -1,9 +1,6 @@
 /** A Node.js program: asked what it is, by running it. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { messageOf } from '../../lib/errors.js'
 import { CommandNotStarted, runCommand } from '../../lib/exec.js'
 import { isAtLeast, OLDEST_VERSION } from './pinned.js'
@@ -83,11 +80,4 @@ function parse(text: string): (NodeProgram & { readonly platform: string }) | un
   } catch {
     return undefined
   }
-}
-
-/** Of a file, as registries write it: `sha512-BASE64`. */
-export async function integrityOf(file: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha512')
-  await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash, { signal })
-  return `sha512-${hash.digest('base64')}`
 }

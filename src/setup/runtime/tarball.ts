@@ -3,8 +3,8 @@ import { lstat, mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { messageOf } from '../../lib/errors.js'
 import { CommandNotStarted, type CommandResult, runCommand } from '../../lib/exec.js'
+import { integrityOf, OF_TARBALLS } from './integrity.js'
 import { PINNED_PACKAGES, type PinnedPackage } from './pinned.js'
-import { integrityOf } from './program.js'
 import { runtimeUnavailable } from './unavailable.js'
 
 const TIMEOUT_MS = 5 * 60_000
@@ -28,7 +28,7 @@ export async function inspectTarball(
   signal: AbortSignal,
   packages: readonly PinnedPackage[] = PINNED_PACKAGES,
 ): Promise<RuntimeTarball> {
-  const integrity = await integrityOf(file, signal).catch((error: unknown) => {
+  const integrity = await integrityOf(file, OF_TARBALLS, signal).catch((error: unknown) => {
     signal.throwIfAborted()
     throw runtimeUnavailable(`the runtime tarball cannot be read: ${messageOf(error)}`, error)
   })

@@ -25,7 +25,7 @@ import { adopt, giveBack } from '../../../src/setup/adopt/carry-out.js'
 import { readRecords, refuseAdopted } from '../../../src/setup/adopt/record.js'
 import { lockNode } from '../../../src/setup/lock.js'
 import { nodePaths } from '../../../src/setup/paths.js'
-import { integrityOf } from '../../../src/setup/runtime/program.js'
+import { integrityOf, OF_PROGRAMS } from '../../../src/setup/runtime/integrity.js'
 import type { Facts } from '../../../src/setup/types.js'
 import { freePort } from '../../helpers/free-port.js'
 import { tempDirectory } from '../../helpers/temp-directory.js'
@@ -82,7 +82,7 @@ let integrity: string | undefined
 
 /** Read once: it is a hundred megabytes. */
 async function ownIntegrity(): Promise<string> {
-  integrity = integrity ?? (await integrityOf(process.execPath, AbortSignal.timeout(60_000)))
+  integrity = integrity ?? (await integrityOf(process.execPath, OF_PROGRAMS, AbortSignal.timeout(60_000)))
   return integrity
 }
 
