@@ -1,7 +1,9 @@
 /** What of a package its launchers load at run time: found by reading, so that a release is small and still complete. */
-import { readFile, stat } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { MagnetarError } from '../../lib/errors.js'
+import { timeSlices } from '../../lib/time-slices.js'
 
 export interface PackageManifest {
   readonly name: string
@@ -66,13 +68,15 @@ export async function findLoaded(
 ): Promise<Loaded> {
   const files = new Set<string>()
   const packages = new Set<string>()
+  const breathe = timeSlices()
   const visit = async (file: string): Promise<void> => {
     const name = relative(root, file).split(sep).join('/')
     if (files.has(name) || name.startsWith('../') || name.startsWith('node_modules/')) return
-    if (!(await isFile(file))) return
+    await breathe()
+    if (!isFile(file)) return
     files.add(name)
     if (!/\.[cm]?js$/.test(name)) return
-    const text = await readFile(file, 'utf8')
+    const text = readFileSync(file, 'utf8')
     for (const [, , specifier = ''] of text.matchAll(BARE)) {
       if (dependencies.includes(specifier)) packages.add(specifier)
     }
@@ -82,17 +86,20 @@ export async function findLoaded(
   return { files: [...files].sort(), packages: [...packages].sort() }
 }
 
-function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  )
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
 }
 
 export interface PlacedPackage {
   readonly directory: string
   /** Where it goes, relative to the release: "node_modules/yaml". */
   readonly place: string
+  /** The directory of its build for browsers, "browser"; undefined: it has none of its own. */
+  readonly forBrowsers: string | undefined
 }
 
 /**
@@ -106,7 +113,7 @@ export async function placePackages(root: string, names: readonly string[]): Pro
   const waiting = names.map((name) => ({ name, from: root, within: '', optional: false }))
   for (let next = waiting.shift(); next; next = waiting.shift()) {
     const { name, from, within, optional } = next
-    const directory = await findPackage(name, from)
+    const directory = findPackage(name, from)
     if (directory === undefined) {
       if (optional) continue
       throw new MagnetarError(
@@ -121,8 +128,8 @@ export async function placePackages(root: string, names: readonly string[]): Pro
     const place = top.has(name) ? `${within}/node_modules/${name}` : `node_modules/${name}`
     if (!top.has(name)) top.set(name, directory)
     else if (placed.some((other) => other.place === place)) continue
-    placed.push({ directory, place })
-    const wanted = parseObject(await readFile(join(directory, 'package.json'), 'utf8'))
+    const wanted = parseObject(readFileSync(join(directory, 'package.json'), 'utf8'))
+    placed.push({ directory, place, forBrowsers: browsersDirectory(wanted) })
     // npm writes an optional one into both.
     const optionals = texts(wanted.optionalDependencies)
     for (const dependency of Object.keys({ ...texts(wanted.dependencies), ...optionals }).sort()) {
@@ -132,10 +139,30 @@ export async function placePackages(root: string, names: readonly string[]): Pro
   return placed
 }
 
-async function findPackage(name: string, from: string): Promise<string | undefined> {
+function findPackage(name: string, from: string): string | undefined {
   for (let directory = from; ; directory = dirname(directory)) {
     const candidate = join(directory, 'node_modules', name)
-    if (await isFile(join(candidate, 'package.json'))) return candidate
+    if (isFile(join(candidate, 'package.json'))) return candidate
     if (directory === dirname(directory)) return undefined
   }
+}
+
+/** The directory that package.json sends browsers to, and nobody else: what Node loads is replaced there by files of `browser/`. */
+function browsersDirectory({ main, browser, exports }: Record<string, unknown>): string | undefined {
+  const replaced = Object.entries(texts(browser))
+  const isIn = (file: string): boolean => /^(\.\/)?browser\//.test(file)
+  const own = replaced.length > 0 && replaced.every(([from, to]) => !isIn(from) && isIn(to))
+  return own && !isIn(String(main)) && !loadsFrom(exports, isIn) ? 'browser' : undefined
+}
+
+/** Whether Node, which takes the first condition that holds, is led to such a file by a package's `exports`. */
+function loadsFrom(exports: unknown, isIn: (file: string) => boolean): boolean {
+  if (typeof exports === 'string') return isIn(exports)
+  if (Array.isArray(exports)) return exports.some((one) => loadsFrom(one, isIn))
+  if (typeof exports !== 'object' || exports === null) return false
+  const entries = Object.entries(exports)
+  const node = entries.findIndex(([condition]) => condition === 'node' || condition === 'default')
+  return entries
+    .slice(0, node === -1 ? entries.length : node + 1)
+    .some(([condition, to]) => !/^(browser|types)$/.test(condition) && loadsFrom(to, isIn))
 }

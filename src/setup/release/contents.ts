@@ -1,9 +1,22 @@
 import { createHash } from 'node:crypto'
-import { chmod, copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import {
+  chmodSync,
+  closeSync,
+  type Dirent,
+  existsSync,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { chmod, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MagnetarError } from '../../lib/errors.js'
+import { timeSlices } from '../../lib/time-slices.js'
 import { findLoaded, type PackageManifest, placePackages } from './closure.js'
-import { isThere } from './present.js'
 
 export interface ReleaseFile {
   /** Relative to the release, with slashes. */
@@ -42,26 +55,31 @@ export async function listReleaseFiles(root: string, manifest: PackageManifest):
       },
     )
   }
-  const wholes = await Promise.all(WHOLE.map((name) => listTree(join(root, name), name, () => true)))
-  const placed = await placePackages(root, packages)
-  const modules = await Promise.all(
-    placed.map(async ({ directory, place }) => {
-      const native = await isThere(join(directory, 'binding.gyp'))
-      return listTree(directory, place, (path) => isNeeded(path, native))
-    }),
-  )
+  const breathe = timeSlices()
+  const wholes = WHOLE.map((name) => listTree(join(root, name), name, () => true))
+  const modules: Found[][] = []
+  for (const { directory, place, forBrowsers } of await placePackages(root, packages)) {
+    await breathe()
+    const native = existsSync(join(directory, 'binding.gyp'))
+    modules.push(listTree(directory, place, (path) => isNeeded(path, native) && path !== forBrowsers))
+  }
   const own = [...files, ...SINGLE].map((path) => ({ path, source: join(root, path) }))
   const all = new Map([...own, ...wholes.flat(), ...modules.flat()].map((file) => [file.path, file]))
-  const found = await Promise.all(
-    [...all.values()].map(async (file) => {
-      const mode = await stat(file.source).then(
-        ({ mode }) => mode,
-        () => undefined,
-      )
-      return mode === undefined ? [] : [{ ...file, executable: (mode & 0o100) !== 0 }]
-    }),
-  )
-  return found.flat().sort((a, b) => (a.path < b.path ? -1 : 1))
+  const found: ReleaseFile[] = []
+  for (const file of all.values()) {
+    await breathe()
+    const mode = modeOf(file.source)
+    if (mode !== undefined) found.push({ ...file, executable: (mode & 0o100) !== 0 })
+  }
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+function modeOf(file: string): number | undefined {
+  try {
+    return statSync(file).mode
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether a file of a package is for running it here: no other platform's binaries, sources of native code, types, tests, pages. */
@@ -71,7 +89,8 @@ function isNeeded(path: string, native: boolean): boolean {
   if (native && ['deps', 'src'].includes(first)) return false
   if (/^(test|tests|__tests__|benchmarks?|examples?|docs|\.github)$/.test(first)) return false
   return (
-    !/(\.d\.[cm]?ts|\.[cm]?ts|\.map|\.cc?|\.h|\.gypi?|\.md|\.markdown)$/.test(path) ||
+    (!/(\.d\.[cm]?ts|\.[cm]?ts|\.map|\.test\.[cm]?js|\.md|\.markdown)$/.test(path) &&
+      !/\.(cc?|hh?|inc|S|asm|def|gypi?)$/.test(path)) ||
     /(^|\/)licen[cs]e/i.test(path)
   )
 }
@@ -82,47 +101,67 @@ function isForThisPlatform(name: string): boolean {
   return platform === process.platform && archs.split('+').includes(process.arch)
 }
 
-async function listTree(
-  directory: string,
-  place: string,
-  wanted: (path: string) => boolean,
-): Promise<Pick<ReleaseFile, 'path' | 'source'>[]> {
-  const walk = async (below: string): Promise<Pick<ReleaseFile, 'path' | 'source'>[]> => {
-    const entries = await readdir(join(directory, below), { withFileTypes: true }).catch(() => [])
-    const found = await Promise.all(
-      entries.map((entry) => {
-        const path = below === '' ? entry.name : `${below}/${entry.name}`
-        if (entry.name === 'node_modules' || !wanted(path)) return []
-        if (entry.isDirectory()) return walk(path)
-        return entry.isFile() ? [{ path: `${place}/${path}`, source: join(directory, path) }] : []
-      }),
-    )
-    return found.flat()
-  }
+type Found = Pick<ReleaseFile, 'path' | 'source'>
+
+function listTree(directory: string, place: string, wanted: (path: string) => boolean): Found[] {
+  const walk = (below: string): Found[] =>
+    entriesOf(join(directory, below)).flatMap((entry) => {
+      const path = below === '' ? entry.name : `${below}/${entry.name}`
+      if (entry.name === 'node_modules' || !wanted(path)) return []
+      if (entry.isDirectory()) return walk(path)
+      return entry.isFile() ? [{ path: `${place}/${path}`, source: join(directory, path) }] : []
+    })
   return walk('')
+}
+
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch {
+    return []
+  }
 }
 
 /** sha256 (hex) over names, contents and who may execute. */
 export async function digestFiles(files: readonly ReleaseFile[]): Promise<string> {
-  const hash = createHash('sha256')
-  for (const { path, source, executable } of files) {
-    const content = await readFile(source)
-    hash.update(`${JSON.stringify([path, executable, content.length])}\n`).update(content)
+  const breathe = timeSlices()
+  const digest = releaseDigest()
+  for (const file of files) {
+    await breathe()
+    digest.add(file, readFileSync(file.source))
   }
-  return hash.digest('hex')
+  return digest.end()
+}
+
+interface ReleaseDigest {
+  add(file: Pick<ReleaseFile, 'path' | 'executable'>, content: Buffer): void
+  end(): string
+}
+
+function releaseDigest(): ReleaseDigest {
+  const hash = createHash('sha256')
+  return {
+    add({ path, executable }, content) {
+      hash.update(`${JSON.stringify([path, executable, content.length])}\n`).update(content)
+    },
+    end: () => hash.digest('hex'),
+  }
 }
 
 /** The files of a release that is on the disk, whatever they are: for its digest. */
 export async function listInstalledFiles(directory: string): Promise<ReleaseFile[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const breathe = timeSlices()
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true })
   const files = entries
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name))
     .map((source) => ({ path: source.slice(directory.length + 1), source }))
     .filter(({ path }) => path !== RELEASE_FILE && path !== NODE_LINK)
-  const found = await Promise.all(
-    files.map(async (file) => ({ ...file, executable: ((await stat(file.source)).mode & 0o100) !== 0 })),
-  )
+  const found: ReleaseFile[] = []
+  for (const file of files) {
+    await breathe()
+    found.push({ ...file, executable: (statSync(file.source).mode & 0o100) !== 0 })
+  }
   return found.sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
@@ -138,23 +177,28 @@ export async function copyRelease(
   signal: AbortSignal,
 ): Promise<void> {
   const made = new Set<string>()
-  const makeDirectory = async (directory: string): Promise<void> => {
+  const makeDirectory = (directory: string): void => {
     if (made.has(directory)) return
-    if (directory !== target) await makeDirectory(dirname(directory))
-    await mkdir(directory)
-    await chmod(directory, 0o755)
+    if (directory !== target) makeDirectory(dirname(directory))
+    mkdirSync(directory)
+    chmodSync(directory, 0o755)
     made.add(directory)
   }
-  await makeDirectory(target)
-  for (const [index, { path, source, executable }] of files.entries()) {
+  makeDirectory(target)
+  const breathe = timeSlices(signal)
+  const written = releaseDigest()
+  for (const [index, file] of files.entries()) {
+    await breathe()
     signal.throwIfAborted()
-    const copy = join(target, path)
-    await makeDirectory(dirname(copy))
-    await copyFile(source, copy)
-    await chmod(copy, executable ? 0o755 : 0o644)
+    const copy = join(target, file.path)
+    makeDirectory(dirname(copy))
+    // What is digested is what is written, so that nothing has to be read again.
+    const content = readFileSync(file.source)
+    written.add(file, content)
+    writeNew(copy, content, file.executable ? 0o755 : 0o644)
     if (index % 50 === 49) progress(`${index + 1} of ${files.length} files`)
   }
-  if ((await digestFiles(await listInstalledFiles(target))) !== about.digest) {
+  if (written.end() !== about.digest) {
     throw new MagnetarError(
       'SETUP_FAILED',
       `the package changed while release ${about.version} was made of it`,
@@ -166,4 +210,15 @@ export async function copyRelease(
   const text = `${JSON.stringify({ ...about, installed: new Date().toISOString() }, null, 2)}\n`
   await writeFile(join(target, RELEASE_FILE), text, { mode: 0o644 })
   await chmod(join(target, RELEASE_FILE), 0o644)
+}
+
+/** Whatever the umask. */
+function writeNew(file: string, content: Buffer, mode: number): void {
+  const fd = openSync(file, 'wx', mode)
+  try {
+    writeFileSync(fd, content)
+    fchmodSync(fd, mode)
+  } finally {
+    closeSync(fd)
+  }
 }

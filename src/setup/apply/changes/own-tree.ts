@@ -1,26 +1,18 @@
 import nodeFs from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
 import { MagnetarError } from '../../../lib/errors.js'
+import { timeSlices } from '../../../lib/time-slices.js'
 import type { Ids } from '../owner.js'
 import { attributesOf, setAttributes } from './attributes.js'
 import type { ChangeTools } from './change-kind.js'
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = nodeFs.constants
-/** Other work of the process (a signal, the spinner) waits at most so long. */
-const SLICE_MS = 20
 
 /**
  * Gives everything in a tree to one owner. No link is followed; a directory is given away after what is in it.
  * @throws MagnetarError SETUP_CONFLICT, NOT_PERMITTED; the system error; the signal's reason
  */
 export async function ownTree(top: string, ids: Ids, tools: ChangeTools): Promise<void> {
-  let until = performance.now() + SLICE_MS
-  await own(Buffer.from(top), ids, tools, async () => {
-    if (performance.now() < until) return
-    await setImmediate()
-    tools.signal.throwIfAborted()
-    until = performance.now() + SLICE_MS
-  })
+  await own(Buffer.from(top), ids, tools, timeSlices(tools.signal))
 }
 
 async function own(entry: Buffer, ids: Ids, tools: ChangeTools, breathe: () => Promise<void>): Promise<void> {
