@@ -225,6 +225,23 @@ describe('Supervisor', () => {
       extension: '.conf',
     })
   })
+
+  it.each([
+    ['is not there', 'unix://@/none.sock ; the usual', false],
+    ['is there', 'unix://@/supervisord.conf', true],
+    ['may be anywhere', 'unix:///%(ENV_RUN)s/supervisor.sock', true],
+    ['is none but an address', 'http://127.0.0.1:9001', true],
+    ['goes on in the next line', 'unix://@/none.sock\n  /supervisord.conf', true],
+    ['is named twice', 'unix://@/none.sock\nserverurl=unix://@/supervisord.conf', true],
+  ])('is asked whether it runs unless its socket cannot be reached: it %s', async (_what, url, running) => {
+    const directory = await tempDirectory()
+    const configFile = join(directory, 'supervisord.conf')
+    const text = `[supervisorctl]\nserverurl = ${url}\n\n[include]\nfiles = conf.d/*.conf\n`
+    await writeFile(configFile, text.replaceAll('@', directory))
+    process.env.MAGNETAR_SETUP_SUPERVISOR_CONF = configFile
+    await fakePrograms({ supervisord: 'echo 4.2.5', supervisorctl: 'echo 4.2.5' })
+    expect((await probeSupervisor(signal()))?.running).toBe(running)
+  })
 })
 
 describe('environment modules', () => {

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { lstat, readFile } from 'node:fs/promises'
 import { dirname, extname, resolve } from 'node:path'
+import { errnoOf } from '../../lib/errors.js'
 import { runCommand } from '../../lib/exec.js'
 import type { SupervisorFacts } from '../types.js'
 
@@ -31,13 +32,40 @@ export async function probeSupervisor(
     const programs = included ?? (withoutIncludes && text !== undefined ? NO_DIRECTORY : undefined)
     if (programs === undefined) continue
     // Of the one that runs. Each of the two programs takes a fifth of a second to load.
-    const told = await output('supervisorctl', ['-c', configFile, 'version'], signal)
+    const told = (await hasNoSocket(text ?? ''))
+      ? undefined
+      : await output('supervisorctl', ['-c', configFile, 'version'], signal)
     const running = /^\d+\.\d+\S*$/.test(told ?? '')
     const version = running ? told : await output('supervisord', ['--version'], signal)
     if (version === undefined) return undefined
     return { version, running, configFile, ...programs }
   }
   return undefined
+}
+
+/** Whether supervisorctl could reach none: the socket that it would use is not there. In doubt false, and it is asked. */
+async function hasNoSocket(text: string): Promise<boolean> {
+  const socket = controlSocket(text)
+  if (socket === undefined) return false
+  return lstat(socket).then(
+    () => false,
+    (error: unknown) => errnoOf(error) === 'ENOENT',
+  )
+}
+
+/**
+ * The socket of `[supervisorctl] serverurl`, which supervisorctl reads from the main file alone (supervisor/options.py
+ * `ClientOptions.read_config`); undefined: it is no socket, or is written in a way that leaves anything to interpret.
+ */
+export function controlSocket(text: string): string | undefined {
+  const sections = text.split(/^\[supervisorctl\].*$/m)
+  const section = sections[1]?.split(/^\[/m)[0]
+  if (sections.length !== 2 || section === undefined) return undefined
+  const lines = section.split(/\r?\n/)
+  const given = lines.flatMap((line, index) => (/^\s*serverurl/i.test(line) ? [index] : []))
+  const [at] = given
+  if (at === undefined || given.length !== 1 || /^\s+[^\s;#]/.test(lines[at + 1] ?? '')) return undefined
+  return /^serverurl\s*[=:]\s*unix:\/\/(\/[\w./-]+)\s*(?:\s[;#].*)?$/.exec(lines[at] ?? '')?.[1]
 }
 
 async function output(

@@ -152,7 +152,10 @@ function browsersDirectory({ main, browser, exports }: Record<string, unknown>):
   const replaced = Object.entries(texts(browser))
   const isIn = (file: string): boolean => /^(\.\/)?browser\//.test(file)
   const own = replaced.length > 0 && replaced.every(([from, to]) => !isIn(from) && isIn(to))
-  return own && !isIn(String(main)) && !loadsFrom(exports, isIn) ? 'browser' : undefined
+  // Without exports, anybody may load any file of it.
+  return own && exports !== undefined && !isIn(String(main)) && !loadsFrom(exports, isIn)
+    ? 'browser'
+    : undefined
 }
 
 /** Whether Node, which takes the first condition that holds, is led to such a file by a package's `exports`. */
