@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { findLoaded, placePackages, readPackageManifest } from '../../src/setup/release/closure.js'
-import { digestFiles, listReleaseFiles } from '../../src/setup/release/contents.js'
+import { digestFiles, listInstalledFiles, listReleaseFiles } from '../../src/setup/release/contents.js'
 import type { InstallContext } from '../../src/setup/release/install.js'
 import { readReleases } from '../../src/setup/release/installed.js'
 import { inspectRelease, planRelease } from '../../src/setup/release/plan-release.js'
@@ -118,6 +118,25 @@ describe('the files of a release', () => {
       `prebuilds/${process.platform}-mips+${process.arch}/addon.node`,
       `prebuilds/${here}/addon.node`,
     ])
+  })
+
+  it.each([
+    ['leave out a build for browsers', { node: './index.js', default: './browser/index.js' }, false],
+    ['keep it where the package gives it to Node', { import: './browser/index.js' }, true],
+    ['keep it where the package lets everybody load any file', undefined, true],
+  ])('%s', async (_what, exports, kept) => {
+    writeFiles(join(root, 'node_modules', 'needed'), {
+      'package.json': JSON.stringify({
+        name: 'needed',
+        version: '1.0.0',
+        main: './index.js',
+        browser: { './index.js': './browser/index.js' },
+        dependencies: { deeper: '1' },
+        ...(exports ? { exports: { '.': exports } } : {}),
+      }),
+      'browser/index.js': '',
+    })
+    expect((await filesOf(root)).includes('node_modules/needed/browser/index.js')).toBe(kept)
   })
 
   it('finds packages in every way to load one, and none in plain text', async () => {
@@ -288,6 +307,34 @@ describe('a release', () => {
     expect(prune.map(({ title }) => title)).toEqual(['remove Node.js 20.1, which no release uses'])
     await applyChanges(prefix, changes)
     expect(runtimeOf('1.0.0')).toBe('../../node/20.2/bin/node')
+  })
+
+  it('is not made of a package that changed since it was planned', async () => {
+    const state = await inspectRelease(context, ['20.1'])
+    const [tree] = planRelease(context, state, '20.1').install
+    if (tree?.kind !== 'tree') throw new Error('no tree is planned')
+    const target = join(prefix, 'lib', 'releases', '.new')
+    mkdirSync(join(prefix, 'lib', 'releases'), { recursive: true })
+    const later = join(root, 'dist/bundle/later.js')
+    writeFileSync(later, `${readFileSync(later)} `)
+    await expect(tree.build(target, () => {}, context.signal)).rejects.toMatchObject({
+      code: 'SETUP_FAILED',
+      message: 'the package changed while release 1.0.0 was made of it',
+    })
+    expect(existsSync(join(target, 'release.json'))).toBe(false)
+  })
+
+  it('has on the disk what its digest says, readable for all whatever the umask', async () => {
+    chmodSync(join(root, 'templates/job.sh'), 0o755)
+    const umask = process.umask(0o077)
+    await install(context).finally(() => process.umask(umask))
+    const [release] = (await readReleases(context.paths)).all
+    const directory = join(prefix, 'lib', 'releases', '1.0.0')
+    expect(await digestFiles(await listInstalledFiles(directory))).toBe(release?.digest)
+    const modes = ['', 'dist/bundle', 'dist/bundle/later.js', 'templates/job.sh', 'release.json'].map(
+      (path) => (statSync(join(directory, path)).mode & 0o777).toString(8),
+    )
+    expect(modes).toEqual(['755', '755', '644', '755', '644'])
   })
 
   it('has a digest of names, contents and rights, not of times', async () => {

@@ -287,6 +287,28 @@ describe('the runtime from a program', () => {
     expect(npmCalls()).toEqual([])
   })
 
+  it('is the one that an earlier setup copied, whichever digest it wrote down', async () => {
+    const own = join(directory, 'node')
+    const text = `#!/bin/sh\necho '${JSON.stringify([own, version, process.platform, process.arch, false])}'\n`
+    writeFiles(directory, { node: text })
+    chmodSync(own, 0o755)
+    context = { ...context, runtime: { node: own, tarball: undefined, keep: false } }
+    const digest = (algorithm: string): string =>
+      `${algorithm}-${createHash(algorithm).update(text).digest('base64')}`
+    expect((await chooseRuntime(context)).build?.integrity).toBe(digest('sha256'))
+    for (const [integrity, isIt] of [
+      [digest('sha512'), true],
+      [digest('sha256'), true],
+      [digest('sha512').replace('sha512', 'sha256'), false],
+      [digest('sha384'), false],
+    ] as const) {
+      rmSync(join(prefix, 'lib', 'node'), { recursive: true, force: true })
+      writeRuntime(context.paths, version, integrity)
+      expect((await chooseRuntime(context)).build === undefined, integrity).toBe(isIt)
+      expect(await findChosenRuntime(context), integrity).toBe(isIt ? version : undefined)
+    }
+  })
+
   it('is the binary behind a link or a starter script', async () => {
     writeFiles(directory, { 'shim/node': startsThisNode })
     const asked = await askNode(join(directory, 'shim', 'node'), context.signal)
