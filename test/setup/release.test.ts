@@ -142,10 +142,11 @@ describe('the files of a release', () => {
   it('finds packages in every way to load one, and none in plain text', async () => {
     writeFiles(root, {
       'a.js': `import a from 'a'; import "b"; const c = require('c/deep.js'); await import("d")
-const e = createRequire(import.meta.url)("@s/e"); const f = 'f'; say("g:x")`,
+const e = createRequire(import.meta.url)("@s/e"); const f = 'f'; say("g:x"); isSet("h"); require$1("i"); __require ( 'j/k.js')`,
     })
-    const names = ['a', 'b', 'c', 'd', '@s/e', 'f', 'g']
-    expect((await findLoaded(root, ['a.js'], names)).packages).toEqual(['@s/e', 'a', 'b', 'c', 'd'])
+    const names = ['a', 'b', 'c', 'd', '@s/e', 'f', 'g', 'h', 'i', 'j']
+    const wanted = ['@s/e', 'a', 'b', 'c', 'd', 'i', 'j']
+    expect((await findLoaded(root, ['a.js'], names)).packages).toEqual(wanted)
   })
 
   it('keeps a second version of a package within the one that needs it', async () => {

@@ -50,8 +50,9 @@ function texts(value: unknown): Readonly<Record<string, string>> {
 
 /** Any text in quotes that is a relative path: an import, or a file that is found beside the module (`new URL('./worker.js', …)`). */
 const RELATIVE = /(["'`])(\.{1,2}\/[^"'`\n]+)\1/g
-/** `require("x")`, `createRequire(…)("x")`, `import("x")`, `import "x"`, `from "x"`. */
-const BARE = /(?:\(|\bfrom\s*|\bimport\s*)\s*(["'])((?:@[^/"'\s]+\/)?[^./"'\s@][^/"'\s]*)(?:\/[^"'\s]*)?\1/g
+/** `require("x")` and the names that bundling gives it (`require$1`), `createRequire(…)("x")`, `import("x")`, `import "x"`, `from "x"`. */
+const BARE =
+  /(?:(?:require[\w$]*|\bimport|\))\s*\(|\bfrom\s*|\bimport\s*)\s*(["'])((?:@[^/"'\s]+\/)?[^./"'\s@][^/"'\s]*)(?:\/[^"'\s]*)?\1/g
 
 export interface Loaded {
   /** Files below the root, with slashes, sorted. */

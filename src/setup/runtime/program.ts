@@ -25,8 +25,8 @@ const TIMEOUT_MS = 20_000
  * @throws RUNTIME_UNAVAILABLE when it does not run, is for another machine, or is too old; the signal's reason
  */
 export async function askNode(path: string, signal: AbortSignal): Promise<NodeProgram> {
-  // What the admin's shell sets for Node must not change what is asked.
-  const { NODE_OPTIONS: _options, ...env } = process.env
+  // What the admin's shell sets for Node must not change what is asked; certificates, twice the time of a start, are not needed.
+  const { NODE_OPTIONS: _options, NODE_EXTRA_CA_CERTS: _authorities, ...env } = process.env
   const found = await realpath(path).catch(() => path)
   const runAs = process.getuid?.() === 0 ? await whoCouldReplace(found) : undefined
   const options = { timeoutMs: TIMEOUT_MS, signal, env, cwd: '/', ...(runAs ? { runAs } : {}) }
