@@ -27,6 +27,7 @@ export default defineConfig({
           // Real programs on a real machine, after the rest. They mostly wait, and each file has ports and directories of its own.
           name: 'peers',
           include: ['test/peers/**/*.test.ts'],
+          globalSetup: 'test/peers/loaded-python.ts',
           maxWorkers: 4,
           sequence: { groupOrder: 1 },
           testTimeout: 180_000,

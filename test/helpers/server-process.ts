@@ -1,7 +1,19 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
+import { type EventEmitter, once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { afterAll } from 'vitest'
 import { waitFor } from './wait-for.js'
+
+/** What is used of a child process. */
+export interface ServerChild extends EventEmitter {
+  readonly pid?: number | undefined
+  readonly exitCode: number | null
+  readonly signalCode: NodeJS.Signals | null
+  readonly stdout: Readable
+  /** undefined: it goes where standard output goes. */
+  readonly stderr?: Readable
+  kill(signal: NodeJS.Signals): boolean
+}
 
 export interface ServerCommand {
   readonly command: string
@@ -14,6 +26,8 @@ export interface ServerCommand {
   readonly startTimeoutMs?: number
   /** Whether the server answers at this URL, instead of a plain fetch (self-signed certificates). */
   readonly request?: (url: string) => Promise<boolean>
+  /** Starts it in a process group of its own; usually as a child process. */
+  readonly start?: (options: ServerCommand) => Promise<ServerChild>
 }
 
 export interface ServerProcess {
@@ -42,15 +56,10 @@ afterAll(async () => {
  * @throws with what the server wrote, when it ends or does not answer in time
  */
 export async function startServerProcess(options: ServerCommand): Promise<ServerProcess> {
-  const child = spawn(options.command, options.args, {
-    cwd: options.cwd,
-    env: { ...process.env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  })
+  const child = await (options.start ?? spawnChild)(options)
   let logs = ''
   const listeners = new Set<() => void>()
-  for (const stream of [child.stdout, child.stderr]) {
+  for (const stream of child.stderr ? [child.stdout, child.stderr] : [child.stdout]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
       logs += chunk
       for (const listener of listeners) listener()
@@ -102,8 +111,17 @@ export async function startServerProcess(options: ServerCommand): Promise<Server
   return server
 }
 
+async function spawnChild({ command, args, cwd, env }: ServerCommand): Promise<ServerChild> {
+  return spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+}
+
 /** SIGTERM to the server alone, as a service manager does; SIGKILL to its whole group. */
-async function stopGroup(child: ChildProcess, pid: number, ended: Promise<void>): Promise<void> {
+async function stopGroup(child: ServerChild, pid: number, ended: Promise<void>): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGTERM')
   const timer = setTimeout(() => process.kill(-pid, 'SIGKILL'), stopTimeoutMs)
@@ -111,7 +129,7 @@ async function stopGroup(child: ChildProcess, pid: number, ended: Promise<void>)
   clearTimeout(timer)
 }
 
-async function answers(child: ChildProcess, { url, request }: ServerCommand): Promise<boolean> {
+async function answers(child: ServerChild, { url, request }: ServerCommand): Promise<boolean> {
   if (child.exitCode !== null || child.signalCode !== null) {
     throw new Error(`it ended with ${child.signalCode ?? child.exitCode} before it answered`)
   }

@@ -11,7 +11,7 @@ import { missingForPrivateRoot } from './private-root.js'
 import { missingSupervisor } from './private-supervisor.js'
 import { findPulsarVenv } from './pulsar-venv.js'
 import { installPythonPulsar } from './python-installation.js'
-import { loadEachTime } from './python-program.js'
+import { shareLoadedPython } from './python-program.js'
 import { type FinalStatus, sendJobs, toolOf } from './send-jobs.js'
 
 const found = findPulsarVenv()
@@ -43,7 +43,7 @@ describe('magnetar adopt on an installation like that of the exercise', needs(mi
   const doIt = ['--yes', '--node', process.execPath]
   const job = (id: string, command: string): Promise<FinalStatus[]> =>
     sendJobs({
-      run: loadEachTime(host.root.enter([`${found.venv?.bin}/python`])),
+      run: shareLoadedPython(() => host.root.path.replace(/root$/, 'ns/net')),
       url: URL,
       token: 'foo',
       jobs: [{ id, command, tool: toolOf() }],

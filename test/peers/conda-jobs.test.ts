@@ -16,7 +16,7 @@ import { startMagnetar } from './magnetar-server.js'
 import { missingForPrivateRoot } from './private-root.js'
 import { missingSupervisor } from './private-supervisor.js'
 import { findPulsarVenv } from './pulsar-venv.js'
-import { loadEachTime, shareLoadedPython } from './python-program.js'
+import { shareLoadedPython } from './python-program.js'
 import { type SentJob, sendJobs, toolOf } from './send-jobs.js'
 
 // The exercise's last part (reference: exercise.md §6): a node that setup made, its own resolver file, and jobs of the real client.
@@ -46,11 +46,7 @@ for (const manager of ['local', 'slurm'] as const) {
     const log = (): string => readFileSync(host.file('/srv/pulsar/var/uwsgi.log'), 'utf8')
     const creates = async (): Promise<string[]> =>
       (await mirror.calls()).filter(([command]) => command === 'create').map((call) => call.at(-1) ?? '')
-    const runPython = shareLoadedPython(() => [
-      'nsenter',
-      `--net=${host.root.path.replace(/root$/, 'ns/net')}`,
-      python,
-    ])
+    const runPython = shareLoadedPython(() => host.root.path.replace(/root$/, 'ns/net'))
     /** By the client on the machine itself, in the network of the host. */
     const send = (...jobs: SentJob[]): ReturnType<typeof sendJobs> =>
       sendJobs({
@@ -283,7 +279,7 @@ describe(
       await writeFile(join(galaxy.root, 'input'), 'of Galaxy\n')
       const job = { id: '1', command: '{ cat INPUT; zlib-hello; } > OUTPUT', tool: zlib }
       const [status] = await sendJobs({
-        run: loadEachTime([python]),
+        run: shareLoadedPython(),
         url: node.url,
         jobs: [{ ...job, galaxy: { endpoint: galaxy.endpoint, directory: galaxy.root } }],
       })

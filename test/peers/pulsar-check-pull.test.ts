@@ -70,7 +70,7 @@ const cases: readonly PullCase[] = [
 ]
 
 const { venv, missing } = findPulsarVenv()
-const runPython = shareLoadedPython(() => [join(installed(venv).bin, 'python')])
+const runPython = shareLoadedPython()
 const lacking = missing ?? (venv && findJobFilesPeer(venv))
 
 for (const scheduler of checkedSchedulers) {

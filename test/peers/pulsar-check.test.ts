@@ -63,7 +63,7 @@ const cases: readonly Case[] = [
 ]
 
 const { venv, missing } = findPulsarVenv()
-const runPython = shareLoadedPython(() => [join(installed(venv).bin, 'python')])
+const runPython = shareLoadedPython()
 
 for (const scheduler of checkedSchedulers) {
   const lacks = missing ?? (scheduler.slurm ? findSlurm().missing : undefined)

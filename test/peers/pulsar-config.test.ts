@@ -11,6 +11,7 @@ import { startServerProcess } from '../helpers/server-process.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { oddTokens } from '../setup/odd-tokens.js'
 import { findPulsarVenv, withPython } from './pulsar-venv.js'
+import { forkedServer } from './python-pulsar.js'
 
 // pulsar-config of the Python Pulsar 0.16.0 and ours, side by side; and either server started from the other's files.
 
@@ -237,6 +238,7 @@ describe('the Python Pulsar', needs(missing), () => {
       cwd: directory,
       env: withPython({ bin }, { PULSAR_CONFIG_DIR: directory }),
       url: `http://127.0.0.1:${port}/`,
+      start: forkedServer,
     })
     try {
       expect(await statusOf(server.url)).toBe(401)

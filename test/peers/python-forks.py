@@ -1,66 +1,88 @@
-"""Runs Python programs one after the other or side by side without loading the Pulsar client for each, which takes seconds: it is
-loaded once here, and each program is a fork. `python-forks.py SOCKET`; a connection sends {"argv", "env"} as a line of JSON, gets what the
-program prints, and at last a line: a zero byte and the exit code. Ends with its standard input, a program with its connection.
+"""Runs Python programs without loading for each what they import, which takes seconds: it is loaded once here, when the first is asked for,
+and each program is a fork. `python-forks.py SOCKET MODULE...`; ends with its standard input.
+
+A connection sends a line of JSON: {"argv", "env", "cwd"} and perhaps "session", for one of its own, and "net", the file of a network namespace;
+with it may come three streams. It gets the process id in a line, what the program prints unless there are streams, and at last
+a line: a zero byte and the exit code, or minus the signal. When the connection is closed before, the program is killed.
 """
+import ctypes
+import importlib
 import json
 import os
 import random
 import runpy
-import socketserver
+import select
+import signal
+import socket
 import sys
-import threading
-import traceback
+import tempfile
 
-import galaxy.tool_util.deps.dependencies  # noqa: F401
-import galaxy.tool_util.parser.factory  # noqa: F401
-import pulsar.client.staging.up  # noqa: F401
-import pulsar.client.test.check  # noqa: F401
+CLONE_NEWNET = 0x40000000
 
 
-def run(program):
-    try:
-        runpy.run_path(program, run_name="__main__")
-        return 0
-    except SystemExit as end:
-        if end.code is None or isinstance(end.code, int):
-            return end.code or 0
-        print(end.code, file=sys.stderr)
-        return 1
-    except BaseException:
-        traceback.print_exc()
-        return 1
-
-
-def end_with(connection):
-    connection.recv(1)
-    os._exit(1)
-
-
-class Program(socketserver.StreamRequestHandler):
-    def handle(self):
-        request = json.loads(self.rfile.readline())
-        threading.Thread(target=end_with, args=(self.connection,), daemon=True).start()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        for fd in (1, 2):
-            os.dup2(self.connection.fileno(), fd)
-        os.environ.update(request["env"])
-        random.seed()
-        sys.argv = request["argv"]
-        code = run(sys.argv[0])
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.wfile.write(b"\0%d\n" % code)
-
-
-class Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
-    max_children = 100
-
-
-def end_with_input():
-    sys.stdin.read()
+def serve(path, modules):
+    """Returns in each fork that is to run a program."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(100)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while 0 not in select.select([listener, 0], [], [])[0]:
+        connection, _ = listener.accept()
+        while modules:
+            importlib.import_module(modules.pop())
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            return attend(connection)
+        connection.close()
     os._exit(0)
 
 
-with Server(sys.argv[1], Program) as server:
-    threading.Thread(target=end_with_input, daemon=True).start()
-    server.serve_forever(poll_interval=1)
+def attend(connection):
+    line, streams, _, _ = socket.recv_fds(connection, 65536, 3)
+    while not line.endswith(b"\n"):
+        more = connection.recv(65536)
+        if not more:
+            os._exit(1)
+        line += more
+    request = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        return become(request, connection, streams)
+    for stream in streams:
+        os.close(stream)
+    end = os.pidfd_open(pid)
+    if end not in select.select([end, connection], [], [])[0]:
+        (os.killpg if request.get("session") else os.kill)(pid, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    try:
+        connection.sendall(b"\0%d\n" % code)
+    finally:
+        os._exit(0)
+
+
+def become(request, connection, streams):
+    if request.get("session"):
+        os.setsid()
+    if request.get("net"):
+        namespace = os.open(request["net"], os.O_RDONLY | os.O_CLOEXEC)
+        if ctypes.CDLL(None).setns(namespace, CLONE_NEWNET) != 0:
+            sys.exit("setns")
+    connection.sendall(b"%d\n" % os.getpid())
+    out = connection.fileno()
+    for own, stream in enumerate(streams or [os.open(os.devnull, os.O_RDONLY), out, out]):
+        os.dup2(stream, own)
+    os.closerange(3, 256)
+    connection.detach()
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    # What was made from the environment, or must not be the same in all.
+    tempfile.tempdir = None
+    random.seed()
+    sys.argv = request["argv"]
+    sys.path[0] = os.path.dirname(sys.argv[0])
+
+
+serve(sys.argv[1], sys.argv[2:])
+runpy.run_path(sys.argv[0], run_name="__main__")

@@ -15,6 +15,7 @@ import { tempDirectory } from '../helpers/temp-directory.js'
 import { contextFor, setUp } from '../setup/context-fixture.js'
 import { missingForPrivateRoot, type PrivateRoot, startPrivateRoot } from './private-root.js'
 import { findPulsarVenv, withPython } from './pulsar-venv.js'
+import { forkedServer } from './python-pulsar.js'
 
 const { venv, missing } = findPulsarVenv()
 
@@ -53,6 +54,7 @@ describe('the Python Pulsar 0.16.0', () => {
         cwd: etc,
         env: { ...withPython(venv), PULSAR_CONFIG_DIR: etc },
         url,
+        start: forkedServer,
       })
       try {
         const set = (given: string): Promise<Response> =>
