@@ -1,5 +1,6 @@
 import { cp } from 'node:fs/promises'
 import { waitFor } from '../helpers/wait-for.js'
+import { loadSupervisorctl } from './loaded-supervisorctl.js'
 import { type PrivateRoot, startPrivateRoot } from './private-root.js'
 import { type PrivateSlurm, startPrivateSlurm } from './private-slurm.js'
 
@@ -26,7 +27,13 @@ export async function startBareHost(options: { slurm: boolean; supervisor: boole
       await root.run(['sh', '-c', 'rm -f "$(command -v sinfo)" "$(command -v sbatch)"'])
     }
     if (options.supervisor) {
-      await root.run(['mkdir', '-p', '/var/log/supervisor', '/etc/supervisor/conf.d'])
+      await root.run(['mkdir', '-p', '/var/log/supervisor', '/etc/supervisor/conf.d', '/usr/local/bin'])
+      await loadSupervisorctl({
+        file: '/usr/local/bin/supervisorctl',
+        socket: '/run/supervisorctl-forks',
+        outside: (path) => `${root.path}${path}`,
+        enter: root.enter,
+      })
       const started = await root.run(['supervisord', '-c', SUPERVISOR_CONF])
       if (started.code !== 0) throw new Error(`supervisord: ${started.stdout}${started.stderr}`)
       await waitFor(

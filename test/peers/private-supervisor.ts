@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { runCommand } from '../../src/lib/exec.js'
 import type { SupervisorFacts } from '../../src/setup/types.js'
 import { waitFor } from '../helpers/wait-for.js'
+import { loadSupervisorctl } from './loaded-supervisorctl.js'
 
 export interface PrivateSupervisor {
   readonly facts: SupervisorFacts
@@ -41,6 +42,14 @@ serverurl = unix://${socket}
 files = conf.d/*.conf
 `,
   )
+  const bin = join(directory, 'bin')
+  await mkdir(bin)
+  const unload = await loadSupervisorctl({
+    file: join(bin, 'supervisorctl'),
+    socket: join(directory, 'forks'),
+  })
+  const path = process.env.PATH ?? ''
+  process.env.PATH = `${bin}:${path}`
   const started = await runCommand('supervisord', ['-c', configFile], { timeoutMs: 20_000 })
   if (started.code !== 0) throw new Error(`supervisord: ${started.stdout}${started.stderr}`)
   const ctl = async (...args: string[]): Promise<string> =>
@@ -53,6 +62,8 @@ files = conf.d/*.conf
     ctl,
     async stop() {
       await ctl('shutdown')
+      process.env.PATH = path
+      unload()
       await waitFor(
         () =>
           readFile(`/proc/${pid}/stat`).then(
