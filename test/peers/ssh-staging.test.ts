@@ -315,7 +315,12 @@ describe('a node that is killed', needs(missing), () => {
     return join(directory, 'run.js')
   }
 
-  function startProgram(program: string, request: object): ChildProcess {
+  let program = ''
+  beforeAll(async () => {
+    if (missing === undefined) program = await buildProgram()
+  })
+
+  function startProgram(request: object): ChildProcess {
     const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] })
     onTestFinished(() => void child.kill('SIGKILL'))
     child.stdin?.end(JSON.stringify(request))
@@ -325,14 +330,13 @@ describe('a node that is killed', needs(missing), () => {
   it.each(
     actions.map((action) => [action.type, action] as const),
   )('in the middle of %s leaves no program and no key, and the next goes on', async (_type, action) => {
-    const program = await buildProgram()
     const { galaxy, job, at, spec } = await places(action)
     const content = generated(8 * MIB, 5).read(0, 8 * MIB)
     await writeFile(join(galaxy, 'in'), content)
     const note = join(dirname(job), 'note')
     const request = { action: spec('in'), to: at('in'), note }
     await theSshd().gate('hold', 'from', 5 * MIB)
-    const first = startProgram(program, request)
+    const first = startProgram(request)
     await theSshd().held()
     const part = join(job, (await readdir(job))[0] ?? 'no part')
     // The gate holds what comes after; what it passed may still be on its way to the disk.
@@ -344,7 +348,7 @@ describe('a node that is killed', needs(missing), () => {
     expect(await readdir(job)).toHaveLength(1)
 
     await theSshd().open()
-    const second = startProgram(program, request)
+    const second = startProgram(request)
     let printed = ''
     second.stdout?.setEncoding('utf8').on('data', (text: string) => {
       printed += text
