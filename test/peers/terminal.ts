@@ -1,10 +1,12 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { runCommand } from '../../src/lib/exec.js'
 import { quoteForShell } from '../../src/lib/shell.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
 import { waitFor } from '../helpers/wait-for.js'
+import { attachTmux } from './tmux-control.js'
 
 /** Whether a terminal can be had; when not, why, as a sentence for `needs`. */
 export function findTmux(): { missing: string | undefined } {
@@ -41,6 +43,8 @@ interface TerminalOptions {
 
 const ROWS = 50
 const WAIT_MS = 60_000
+const PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 250
 
 /** Runs a command in a terminal of its own: a private tmux, ended with the test. */
 export async function openTerminal(
@@ -50,14 +54,11 @@ export async function openTerminal(
   const directory = await tempDirectory()
   const socket = join(directory, 's')
   const status = join(directory, 'status')
-  const tmux = async (...args: string[]): Promise<string> => {
-    const own = { ...process.env, TMUX: '', LC_ALL: 'C.UTF-8', TERM: 'xterm-256color' }
-    const result = await runCommand('tmux', ['-u', '-S', socket, '-f', '/dev/null', ...args], {
-      timeoutMs: 10_000,
-      env: own,
-    })
+  const own = { ...process.env, TMUX: '', LC_ALL: 'C.UTF-8', TERM: 'xterm-256color' }
+  const server = ['-u', '-S', socket, '-f', '/dev/null']
+  const start = async (...args: string[]): Promise<void> => {
+    const result = await runCommand('tmux', [...server, ...args], { timeoutMs: 30_000, env: own })
     if (result.code !== 0) throw new Error(`tmux ${args.join(' ')}: ${result.stderr}`)
-    return result.stdout
   }
   const settings = Object.entries({ NO_COLOR: '', MAGNETAR_PREFIX: '', npm_execpath: '', ...env })
   const line = ['env', ...settings.map(([name, value]) => `${name}=${value}`), ...command]
@@ -66,14 +67,15 @@ export async function openTerminal(
   const words = ['sh', '-c', script, 'sh', ...line]
   const size = ['-x', String(columns), '-y', String(ROWS)]
   // The settings before the command begins: what has ended is to stay on the screen.
-  await tmux('new-session', '-d', '-s', 'w', ...size, 'exec cat')
-  onTestFinished(() => tmux('kill-server').then(() => {}))
-  await tmux('set-option', '-g', 'remain-on-exit', 'on')
-  await tmux('set-option', '-g', 'history-limit', '5000')
-  await tmux('respawn-pane', '-k', '-t', 'w', '-c', cwd, words.map(quoteForShell).join(' '))
+  await start('new-session', '-d', '-s', 'w', ...size, 'exec cat')
+  onTestFinished(() => start('kill-server'))
+  const tmux = attachTmux([...server, '-C', 'attach-session', '-t', 'w'], own)
+  await tmux.run('set-option', '-g', 'remain-on-exit', 'on')
+  await tmux.run('set-option', '-g', 'history-limit', '5000')
+  await tmux.run('respawn-pane', '-k', '-t', 'w', '-c', cwd, words.map(quoteForShell).join(' '))
 
   const screen = async (): Promise<string> => {
-    const text = await tmux('capture-pane', '-p', '-S', '-1000', '-t', 'w')
+    const text = await tmux.run('capture-pane', '-p', '-S', '-1000', '-t', 'w')
     return text.replace(/[ ]+$/gm, '').trimEnd()
   }
   return {
@@ -82,20 +84,18 @@ export async function openTerminal(
       let last = ''
       const isThere = (shown: string): boolean =>
         typeof text === 'string' ? oneLine(shown).includes(oneLine(text)) : text.test(shown)
-      try {
-        return await waitFor(
-          async () => {
-            last = await screen()
-            return isThere(last) ? last : undefined
-          },
-          { what: String(text), timeoutMs: WAIT_MS },
-        )
-      } catch (error) {
-        throw new Error(`${text} was not shown, but:\n${last}`, { cause: error })
+      const deadlineMs = performance.now() + WAIT_MS
+      for (;;) {
+        last = await screen()
+        if (isThere(last)) return last
+        if (performance.now() > deadlineMs) throw new Error(`${text} was not shown, but:\n${last}`)
+        // What is drawn piece by piece, or again and again, is looked at once for all.
+        await delay(PAUSE_MS)
+        await tmux.changed(LONGEST_PAUSE_MS)
       }
     },
-    type: (text) => tmux('send-keys', '-t', 'w', '-l', text).then(() => {}),
-    press: (...keys) => tmux('send-keys', '-t', 'w', ...keys).then(() => {}),
+    type: (text) => tmux.run('send-keys', '-t', 'w', '-l', text).then(() => {}),
+    press: (...keys) => tmux.run('send-keys', '-t', 'w', ...keys).then(() => {}),
     async exitCode() {
       await waitFor(() => existsSync(status), { what: 'end of the command', timeoutMs: WAIT_MS })
       return Number(readFileSync(status, 'utf8'))

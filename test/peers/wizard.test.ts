@@ -313,7 +313,7 @@ describe('the wizard', () => {
     expect(end).toMatch(/Interrupted\. Done: 12 of \d+ changes; nothing was undone\./)
     expect(end.replace(/\n/g, '')).toMatch(/✖ fetch Node\.js .* \(cut off: not done\)/)
     expect(end.replace(/\n/g, '')).toMatch(/Go on with +\S+magnetar\.js setup .*--prefix .*\/node.*--yes/)
-    expect(end.replace(/\n/g, '')).toMatch(/Undo with +\S+magnetar\.js uninstall --prefix .*\/node/)
+    expect(end.replace(/\n/g, '')).toMatch(/Undo with +\S+magnetar\.js uninstall --prefix.*\/node/)
     expect(await terminal.exitCode()).toBe(130)
     expect(existsSync(join(prefix, 'var/jobs'))).toBe(true)
     // And that is how it goes on: with a registry that sends nothing, from the Node that is there.
