@@ -18,7 +18,7 @@ export function holderOf(context: ManagerContext, job: Job, externalId: string):
   return undefined
 }
 
-/** `job` has just been given its id: an earlier one that had it is from now on neither asked for nor stopped by it. */
+/** `job` has its id now: an earlier one that had it is from now on neither asked for nor stopped by it. */
 export function takeIdFromOthers(context: ManagerContext, job: Job): void {
   const { externalId } = job
   if (externalId === undefined) return

@@ -6,6 +6,7 @@ import { STARTED_FILE } from '../schedulers/started-file.js'
 import { loadBegins } from './begin-note.js'
 import { disk } from './disk/disk.js'
 import { finishJob } from './finish.js'
+import { takeIdFromOthers } from './given-again.js'
 import { changeStatus, directoryOf, type Job, jobFromRecord, type ManagerContext } from './job.js'
 import { noteEvent } from './journal/note.js'
 import { askSoon, noteEnded } from './judge.js'
@@ -92,18 +93,22 @@ async function takeUp(
     context,
     ran.filter((job) => !job.idGivenAgain),
   )
+  // Has not ended meanwhile, nor was it cancelled and is over.
+  const isOpen = (job: Job): boolean => context.jobs.get(job.id) === job && (!job.end || job.stopping)
+  const asked = ran.filter((job) => isOpen(job) && !job.idGivenAgain)
+  for (const job of asked) job.externalId = found.get(job.id)
+  // Before anything is asked or stopped by it. Of two whose records or files name one id the later has it.
+  for (const job of asked.reverse()) if (!job.idGivenAgain) takeIdFromOthers(context, job)
   const toLaunch: Job[] = []
   const toBringIn: Job[] = []
   for (const job of ran) {
-    // It has ended meanwhile, or was cancelled and is over.
-    if (context.jobs.get(job.id) !== job || (job.end && !job.stopping)) continue
+    if (!isOpen(job)) continue
     if (job.idGivenAgain) {
       if (job.stopping) await context.lock.run(job.id, () => stopJob(context, job))
       else askSoon(job)
       continue
     }
-    const externalId = found.get(job.id)
-    job.externalId = externalId
+    const { externalId } = job
     if (externalId !== undefined) noteEvent(context, job.id, { kind: 'found-again', externalId })
     if (job.stopping) await context.lock.run(job.id, () => stopJob(context, job))
     else if (externalId === undefined && job.stagesIn) toBringIn.push(job)

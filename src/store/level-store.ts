@@ -15,7 +15,11 @@ interface Waiting {
   readonly changes: readonly StoreChange[]
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
+  readonly canWait: boolean
 }
+
+/** Writes with `later` that are kept while a disk takes nothing. */
+const MOST_KEPT = 10_000
 
 /**
  * A Store in a LevelDB directory, made when missing. One process at a time may have it open. Only its user can look into it: in the
@@ -82,7 +86,10 @@ export async function openLevelStore(directory: string, name = directory): Promi
         })
       for (const each of batch) each.resolve()
     } catch (error) {
-      for (const each of batch) each.reject(error)
+      // What nobody waits for goes with the next write: a disk that failed once must not make a gap in a history.
+      const kept = batch.filter((each) => each.canWait).slice(-MOST_KEPT)
+      later.unshift(...kept)
+      for (const each of batch) if (!kept.includes(each)) each.reject(error)
     }
   }
 
@@ -100,7 +107,7 @@ export async function openLevelStore(directory: string, name = directory): Promi
 
   function write(changes: readonly StoreChange[], options: WriteOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
-      const each = { changes, resolve, reject }
+      const each = { changes, resolve, reject, canWait: options.later === true }
       if (!options.later) {
         if (options.lazy) lazy.push(each)
         else synced.push(each)
@@ -132,6 +139,7 @@ export async function openLevelStore(directory: string, name = directory): Promi
     async close(): Promise<void> {
       flushLater()
       await writing
+      for (const each of later.splice(0)) each.reject(new Error(`the store ${name} was closed`))
       await health.settled()
       await db.close()
     },

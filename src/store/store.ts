@@ -9,7 +9,10 @@ export type StoreChange =
 export interface WriteOptions {
   /** Resolves when the operating system has it, which survives the death of this process but not a power cut. */
   readonly lazy?: boolean
-  /** The same, but with the next write that somebody else makes; within `LATER_MS` if nobody does. */
+  /**
+   * The same, but with the next write that somebody else makes; within `LATER_MS` if nobody does. One that fails is made again with the
+   * next, so that it may be there twice.
+   */
   readonly later?: boolean
 }
 

@@ -79,7 +79,7 @@ export async function runHostileLeftovers(
   const violations: string[] = []
   const counts: Record<string, number> = { starts: 0, jobs: 0, answers: 0, maxRssMiB: 0 }
   // Somebody else's, whose number stands in files of jobs.
-  const innocent = spawn('sleep', ['1000'], { cwd: '/', stdio: 'ignore' })
+  const innocent = spawn('sleep', ['infinity'], { cwd: '/', stdio: 'ignore' })
   try {
     const first = only ?? 0
     for (let round = first; round === first || (performance.now() < deadlineMs && !signal.aborted); round++) {

@@ -4,7 +4,9 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { auditStore } from '../../src/jobs/audit/run-audit.js'
 import type { RunningManager } from '../../src/jobs/manager.js'
 import { startMonitor } from '../../src/jobs/monitor.js'
+import { activeKey, type JobRecord } from '../../src/jobs/record.js'
 import { silentLogger } from '../../src/lib/log.js'
+import { SchedulerDown } from '../../src/schedulers/scheduler.js'
 import { openMemoryStore } from '../../src/store/memory-store.js'
 import type { Store } from '../../src/store/store.js'
 import { createFakeScheduler, type FakeScheduler } from '../helpers/fake-scheduler.js'
@@ -85,6 +87,40 @@ describe('a job whose id the scheduler has given to another', () => {
     await waitFor(() => !running.context.jobs.has('1'), { what: 'end of the cancelled job' })
     expect(scheduler.cancelled).toEqual([])
     expect(running.context.jobs.get('2')?.status).toBe('queued')
+  })
+
+  it('which was cancelled while the scheduler was away is not ended by that id', async () => {
+    const away = new SchedulerDown('away for now')
+    const { cancel } = scheduler
+    scheduler.cancel = async () => {
+      throw away
+    }
+    await running.manager.cancel('1')
+    await submit('2')
+    scheduler.cancel = cancel
+    await waitFor(() => !running.context.jobs.has('1'), { what: 'end of the cancelled job' })
+    expect(scheduler.cancelled).toEqual([])
+    expect(await audit()).toEqual([])
+  })
+
+  it('is not stopped by it after a restart before which nobody noted that', async () => {
+    scheduler.cancel = async () => {
+      throw new SchedulerDown('away for now')
+    }
+    await running.manager.cancel('1')
+    const key = activeKey(running.context.config.name, '1')
+    const before = await store.get<JobRecord>(key)
+    await submit('2')
+    monitor?.stop()
+    await running.close()
+    await store.write([{ type: 'put', key, value: before }])
+    scheduler.cancel = async (id) => void scheduler.cancelled.push(id)
+    scheduler.recover = async (jobs) => new Map(jobs.map(({ jobId }) => [jobId, '188']))
+    await start()
+    await waitFor(() => !running.context.jobs.has('1'), { what: 'end of the cancelled job' })
+    expect(scheduler.cancelled).toEqual([])
+    expect(running.context.jobs.get('2')?.externalId).toBe('188')
+    expect(await audit()).toEqual([])
   })
 
   it('does not ask for it after a restart either', async () => {
