@@ -93,6 +93,8 @@ export interface ManagerContext {
   readonly bootId: string
   /** Jobs that are being submitted and for which a place is kept. */
   readonly promised: Set<string>
+  /** What the scheduler is being asked to stop. */
+  readonly cancelling: Set<Promise<void>>
   /** Job directories that were made or seen lately, so that each of a job's uploads need not look for its directory. */
   readonly recentlySeen: Recent<true>
   /** How jobs ended lately, so that the polls which see it need not ask the store. */

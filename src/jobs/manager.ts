@@ -22,6 +22,7 @@ import { loadRecords, recoverJobs } from './recover.js'
 import { createRetryLog } from './retry-log.js'
 import { watchScriptEvents } from './script-events.js'
 import { createStagingWork } from './staging-work.js'
+import { letCancel } from './stop.js'
 import { takeOver } from './take-over.js'
 import { isDone } from './transitions.js'
 import { openTrash } from './trash.js'
@@ -108,6 +109,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
     jobs: new Map(),
     bootId: parts.bootId ?? (isLocal(config) ? bootId() : ''),
     promised: new Set(),
+    cancelling: new Set(),
     recentlySeen: createRecent(RECENT_JOBS),
     recentlyEnded: createRecent(RECENT_JOBS),
     lock: createKeyedLock(),
@@ -148,6 +150,7 @@ export async function openManager(parts: ManagerParts): Promise<RunningManager> 
       for (const job of toBringIn) staging.bringIn(job)
     },
     async close(): Promise<void> {
+      await letCancel(context)
       closing.abort()
       stopListening()
       events.close()

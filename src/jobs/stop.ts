@@ -5,6 +5,8 @@ import type { Job, ManagerContext } from './job.js'
 
 const RETRY_FIRST_MS = 500
 const RETRY_MAX_MS = 30_000
+/** A scheduler that answers at all has answered by then; a service manager's patience with a stop is ten seconds. */
+const CLOSE_LIMIT_MS = 1500
 
 /**
  * Has the scheduler stop a cancelled job, trying again until it answers. The monitor then sees the end. Returns at once;
@@ -22,7 +24,7 @@ async function stopUntilAnswered(context: ManagerContext, job: Job, externalId: 
     try {
       if (job.idGivenAgain)
         return await context.lock.run(job.id, () => settleStopped(context, job, undefined))
-      await context.scheduler.cancel(externalId, context.signal)
+      await askToCancel(context, externalId)
       job.waitsFor = undefined
       job.newsAtMs = 0
       return
@@ -33,4 +35,28 @@ async function stopUntilAnswered(context: ManagerContext, job: Job, externalId: 
       await pause(backoffMs(attempt, RETRY_FIRST_MS, RETRY_MAX_MS), context.signal)
     }
   }
+}
+
+async function askToCancel(context: ManagerContext, externalId: string): Promise<void> {
+  const asking = context.scheduler.cancel(externalId, context.signal)
+  context.cancelling.add(asking)
+  try {
+    await asking
+  } finally {
+    context.cancelling.delete(asking)
+  }
+}
+
+/** Before the manager closes: whoever goes on with its jobs, a Python server for one, takes what is cancelled for stopped. */
+export async function letCancel(context: ManagerContext): Promise<void> {
+  await Promise.race([
+    Promise.allSettled(context.cancelling),
+    pause(CLOSE_LIMIT_MS, context.signal).then(() => {
+      const left = context.cancelling.size
+      if (left > 0)
+        context.log.warn(
+          `the scheduler has not yet answered for ${left} cancelled jobs: the next start stops them`,
+        )
+    }),
+  ])
 }
