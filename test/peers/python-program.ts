@@ -115,7 +115,12 @@ class LoadedPython extends EventEmitter implements ServerChild {
 
   kill(signal: NodeJS.Signals): boolean {
     if (this.#isOver || this.pid === undefined) return false
-    return process.kill(this.pid, signal)
+    try {
+      return process.kill(this.pid, signal)
+    } catch {
+      // It has just ended, and the news of that is under way.
+      return false
+    }
   }
 
   /** @param code null: it is not known; negative: a signal */
