@@ -133,6 +133,10 @@ describe('a node as a program of Supervisor', needs(missing), () => {
   it('runs again as before when a change keeps it from starting, and the cause is told', async () => {
     const context = await makeContext()
     await setUp(context, steps)
+    // Or a machine that is busy takes longer to fail than Supervisor looks.
+    const file = join(supervisor.facts.programsDirectory, `${context.paths.serviceName}.conf`)
+    await writeFile(file, `${await readFile(file, 'utf8')}startsecs = 5\n`)
+    await setUp(await again(context), steps)
     const { url } = await healthy(context)
     const blocker = createServer()
     await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve))
