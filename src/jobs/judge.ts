@@ -80,10 +80,10 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
   if (code !== undefined) return endRun(context, job, { status: 'complete', returnCode: code })
   if (!overdue) return recheckLater(context, job, report)
   if (await neverBegan(context, job, report)) return launchAgain(context, job, report)
-  if (report.exitCode === 0 && (await leftNoTrace(context, job)))
-    return endRun(context, job, { status: 'lost', reason: NO_TRACE })
-  if (report.exitCode !== undefined)
-    return endRun(context, job, { status: 'complete', exitCode: report.exitCode })
+  const { exitCode } = report
+  if (exitCode !== undefined && exitCode >= 0 && (await leftNoTrace(context, job)))
+    return endRun(context, job, { status: 'lost', reason: withoutTrace(exitCode) })
+  if (exitCode !== undefined) return endRun(context, job, { status: 'complete', exitCode })
   if (report.unexplained !== undefined)
     return endRun(context, job, { status: 'failed', reason: report.unexplained })
   const waited =
@@ -105,8 +105,10 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
   )
 }
 
-const NO_TRACE =
-  'The scheduler says that the job ended well, but its script has left no sign that it ever began: what ran was another job, or its host does not share the staging directory.'
+function withoutTrace(exitCode: number): string {
+  const how = exitCode === 0 ? 'well' : `with exit code ${exitCode}`
+  return `The scheduler says that the job ended ${how}, but its script has left no sign that it ever began: its host could not start it or does not share the staging directory, or what ran was another job.`
+}
 
 /** The scheduler's word stays; only the file is looked for again (shared file systems show it late). */
 function recheckLater(context: ManagerContext, job: Job, report: SchedulerReport): void {

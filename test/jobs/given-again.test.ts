@@ -143,8 +143,10 @@ describe('a job whose id the scheduler has given to another', () => {
   })
 })
 
-it('does not believe that a job ended well of which nothing says that it began', async () => {
-  scheduler.report('188', { state: 'ended', exitCode: 0 })
+it.each([
+  0, 1,
+])('does not believe that a job ended with %i of which nothing says that it began', async (exitCode) => {
+  scheduler.report('188', { state: 'ended', exitCode })
   await untilStatus(running, '1', 'lost')
   expect((await running.manager.status('1')).status).toBe('lost')
 })
