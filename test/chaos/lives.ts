@@ -187,11 +187,14 @@ async function cancel(world: World, life: Life): Promise<void> {
   life.acked.add('cancel')
   await untilDone(life, world.patienceMs)
   // The server says so at once, and stops what runs.
+  const left = () => readProcesses().filter(({ pid }) => hasEnvironment(pid, `_GALAXY_JOB_DIR=${working}`))
   await until(
-    async () => !readProcesses().some(({ pid }) => hasEnvironment(pid, `_GALAXY_JOB_DIR=${working}`)),
+    async () => left().length === 0,
     'end of the processes of the cancelled job',
     world.patienceMs,
-  ).catch((error: Error) => life.violations.push(error.message))
+  ).catch((error: Error) =>
+    life.violations.push(`${error.message}: ${JSON.stringify(left())}; ${lastWords(world, life)}`),
+  )
 }
 
 /** Resolves with the final status. */
