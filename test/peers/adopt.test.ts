@@ -193,7 +193,8 @@ describe('magnetar adopt on an installation like that of the exercise', needs(mi
     expect(tried).toMatchObject({ code: 5, stderr: expect.stringContaining('is stopped, as before') })
     expect((await host.root.run(['supervisorctl', 'status', 'pulsar'])).stdout).toMatch(/STOPPED/)
     expect((await host.root.run(['supervisorctl', 'update'])).stdout.trim()).toBe('')
-    const servers = "pgrep --ns $$ --nslist mnt -f '/srv/pulsar/(bin|magnetar)'"
+    // On this machine, and not the shell that asks.
+    const servers = "pgrep --ns $$ --nslist mnt -f '[g]unicorn|[p]ulsar/magnetar'"
     expect((await host.root.run(['sh', '-c', servers])).stdout).toBe('')
     await host.root.run(['tee', local], { input: '' })
   }, 240_000)
