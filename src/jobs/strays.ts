@@ -120,10 +120,11 @@ async function look(context: ManagerContext, { jobId, found }: FoundStray): Prom
   if (context.jobs.has(jobId) || (await context.store.get(endedKey(context.config.name, jobId))))
     return undefined
   const directory = jobDirectory(context.config.stagingDirectory, jobId)
-  const lives = await livesByPid(filesOf({ directory }))
+  const lives = await orLeaveAlone(context, jobId, livesByPid(filesOf({ directory })))
+  if (lives === undefined) return undefined
   if (found === 'cancelled and over' && !lives) return undefined
   if (await isTaken(context, jobId)) return undefined
-  const traces = await readTraces(context, jobId, directory.path)
+  const traces = await orLeaveAlone(context, jobId, disk.readPythonTraces(directory.path))
   if (!traces) return undefined
   const reason = reasonToLeave(context, jobId, traces, { found, lives })
   if (reason !== undefined) {
@@ -138,13 +139,13 @@ async function look(context: ManagerContext, { jobId, found }: FoundStray): Prom
 }
 
 /** What cannot be read just now is no reason not to start: the job is looked at again when somebody asks for it. */
-async function readTraces(
+async function orLeaveAlone<T>(
   { log, signal }: ManagerContext,
   jobId: string,
-  directory: string,
-): Promise<PythonTraces | undefined> {
+  looking: Promise<T>,
+): Promise<T | undefined> {
   try {
-    return await disk.readPythonTraces(directory)
+    return await looking
   } catch (error) {
     if (signal.aborted) throw error
     log.warn({ job: jobId }, `left by a Python Pulsar, and cannot be taken over: ${messageOf(error)}`)

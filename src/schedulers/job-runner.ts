@@ -180,6 +180,14 @@ export function createJobRunner(options: JobRunnerOptions): JobRunner {
   }
 
   function check(): void {
+    try {
+      look()
+    } catch (error) {
+      log.debug(`local jobs cannot be looked at now: ${messageOf(error)}`)
+    }
+  }
+
+  function look(): void {
     warnOnce()
     for (const entry of [...followed.values()]) {
       if (entry.leader === undefined) {

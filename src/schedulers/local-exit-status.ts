@@ -1,7 +1,9 @@
 /** How a script ended that nobody of this server waited for: J/.magnetar-exit, left by the job runner. */
 import { join } from 'node:path'
+import { mayPass } from '../lib/errors.js'
 import { readOwnFileSoon } from '../lib/own-file.js'
 import { pause } from '../lib/timing.js'
+import { askPatiently, type Patience } from './ask-patiently.js'
 
 /** Written in one go by the process that waited for the script, when that left no return code. */
 const EXIT_FILE = '.magnetar-exit'
@@ -16,24 +18,29 @@ export interface ExitStatus {
   readonly exitCode?: number
 }
 
-/** What is there now of the end of an ended script; undefined: nothing (yet). */
+/** What is there now of the end of an ended script; undefined: nothing (yet). @throws the system's error when it cannot be read just now */
 export async function readExitStatus(jobDirectory: string): Promise<ExitStatus | undefined> {
   const text = await readText(join(jobDirectory, EXIT_FILE))
   if (/^-?\d+\n$/.test(text)) return { exitCode: Number(text) }
   return (await readText(join(jobDirectory, RETURN_CODE_FILE))) === '' ? undefined : {}
 }
 
-/** The same, waited for a moment; nothing known in the end when the waiting process was killed with its script. */
-export async function awaitExitStatus(jobDirectory: string, signal: AbortSignal): Promise<ExitStatus> {
+/** The same, waited for a moment; nothing known in the end when the waiting process was killed with its script. @throws the signal's reason */
+export async function awaitExitStatus(jobDirectory: string, patience: Patience): Promise<ExitStatus> {
   const untilMs = performance.now() + GRACE_MS
   for (;;) {
-    const status = await readExitStatus(jobDirectory)
-    if (status || signal.aborted || performance.now() > untilMs) return status ?? {}
-    await pause(LOOK_INTERVAL_MS, signal)
+    const status = await askPatiently(() => readExitStatus(jobDirectory), patience)
+    if (status || performance.now() > untilMs) return status ?? {}
+    await pause(LOOK_INTERVAL_MS, patience.signal)
   }
 }
 
-/** Empty when it cannot be read, for whatever reason: then it tells nothing. */
+/** Empty when it is not there, or nothing that can be read: then it tells nothing. */
 async function readText(file: string): Promise<string> {
-  return (await readOwnFileSoon(file).catch(() => '')) ?? ''
+  try {
+    return (await readOwnFileSoon(file)) ?? ''
+  } catch (error) {
+    if (mayPass(error)) throw error
+    return ''
+  }
 }

@@ -9,7 +9,7 @@ import { type ProcessIdentity, parseStarted, STARTED_FILE } from './started-file
 
 /**
  * 'none' when the script never began; undefined when it did and by whom cannot be known any more, so that it has ended.
- * @throws SchedulerDown when J/started cannot be read just now: nothing may be concluded.
+ * @throws SchedulerDown when J/started or /proc cannot be read just now: nothing may be concluded.
  */
 export async function findRunner(
   job: Pick<Submission, 'directory' | 'script'>,
@@ -24,6 +24,12 @@ export async function findRunner(
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return 'none'
     throw new SchedulerDown(`cannot read ${file}: ${messageOf(error)}`)
   }
-  // Without content (a full disk, or the script has just created it) the process is looked for by its command line.
-  return parseStarted(text ?? '')?.process ?? findScriptProcess(job.script)
+  const process = parseStarted(text ?? '')?.process
+  if (process) return process
+  try {
+    // Without content (a full disk, or the script has just created it) the process is looked for by its command line.
+    return findScriptProcess(job.script)
+  } catch (error) {
+    throw new SchedulerDown(`cannot list processes: ${messageOf(error)}`)
+  }
 }

@@ -3,10 +3,11 @@
  * in each job directory, from which the processes are found again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '../lib/errors.js'
+import { mayPass, messageOf } from '../lib/errors.js'
 import { createLimit } from '../lib/limit.js'
 import type { Logger } from '../lib/log.js'
 import { untilAborted } from '../lib/until-aborted.js'
+import { askPatiently, type Patience } from './ask-patiently.js'
 import { ENDED_UNSEEN, isForeignScript } from './foreign-process.js'
 import type { StartedScript } from './job-runner.js'
 import { explainStuck } from './job-runner-failure.js'
@@ -17,7 +18,8 @@ import { removePidFile, writePidFile } from './local-pid-file.js'
 import { findRunner } from './local-runner.js'
 import { bootId, identify, isAlive } from './process-table.js'
 import { killTree } from './process-tree.js'
-import type { Scheduler, SchedulerReport, Submission } from './scheduler.js'
+import { endOf, mayLive, newEntry, type RunningJob, runnerOf } from './running-job.js'
+import { type Scheduler, SchedulerDown, type SchedulerReport, type Submission } from './scheduler.js'
 import type { ProcessIdentity } from './started-file.js'
 
 export interface LocalOptions {
@@ -27,16 +29,6 @@ export interface LocalOptions {
   readonly killGraceMs?: number
   /** How often adopted processes (not our children) are looked at. */
   readonly watchIntervalMs?: number
-}
-
-/** A job that holds one of the `limit` places. */
-interface RunningJob {
-  readonly job: Submission
-  /** undefined while it is being started. */
-  process: ProcessIdentity | undefined
-  /** Settles when the start is through, whatever came of it. */
-  starting: Promise<void>
-  killing: Promise<void> | undefined
 }
 
 /** Reports of ended jobs kept for states(); the jobs room asks within a moment of onChange. */
@@ -84,20 +76,31 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
     const { job } = entry
     await job.willStart?.()
     const script = await runner.start(job)
-    if (script.pid === undefined) return follow(entry, script)
-    entry.process = identify(script.pid) ?? { pid: script.pid, startTime: '0', bootId: '' }
-    void follow(entry, script)
+    if (script.pid === undefined) return whileOpen(follow(entry, script))
+    const { pid } = script
+    entry.process = await askPatiently(() => identify(pid), patienceFor(job)).catch(() => undefined)
+    entry.process ??= { pid, startTime: '0', bootId: '' }
+    void whileOpen(follow(entry, script))
     announce(job.jobId)
+  }
+
+  /** What is cut off by our end the next server finds out. */
+  async function whileOpen(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      if (!closing.signal.aborted) throw error
+    }
   }
 
   async function follow(entry: RunningJob, script: StartedScript): Promise<void> {
     const exitCode = await script.ended
     if (closing.signal.aborted) return
-    if (exitCode !== undefined) return finish(entry, { ...(await endOf(entry, exitCode)), exitCode })
+    if (exitCode !== undefined)
+      return finish(entry, { ...(await endOf(entry, exitCode, patienceFor(entry.job))), exitCode })
     // Our start came second (an earlier server had started the script and died before that could be seen: that run
     // counts), or whoever waited for the script was killed.
-    const found = await findRunner(entry.job).catch(() => undefined)
-    const process = [found === 'none' ? undefined : found, entry.process].find((one) => one && isAlive(one))
+    const process = await askPatiently(() => runnerOf(entry), patienceFor(entry.job))
     if (process) {
       await writePidFile(entry.job.directory, process.pid).catch(() => {})
       adopt(entry, process)
@@ -109,10 +112,14 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
   /** The end of a script that was not reported to us. */
   async function settle(entry: RunningJob): Promise<void> {
     const { directory, script } = entry.job
-    const status = await awaitExitStatus(directory, closing.signal)
+    const status = await awaitExitStatus(directory, patienceFor(entry.job))
     // Counts only where there is no code.
     const why = (await isForeignScript(script)) ? { unexplained: ENDED_UNSEEN } : {}
-    await finish(entry, { ...(await endOf(entry, status.exitCode)), ...status, ...why })
+    await finish(entry, {
+      ...(await endOf(entry, status.exitCode, patienceFor(entry.job))),
+      ...status,
+      ...why,
+    })
   }
 
   async function finish(entry: RunningJob, report: SchedulerReport): Promise<void> {
@@ -146,9 +153,9 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
 
   function watch(): void {
     for (const entry of adopted) {
-      if (entry.process && isAlive(entry.process)) continue
+      if (mayLive(entry)) continue
       adopted.delete(entry)
-      void settle(entry)
+      void whileOpen(settle(entry))
     }
     if (adopted.size === 0) {
       clearInterval(watcher)
@@ -170,7 +177,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
       // It may have ended just now.
       const entry = newEntry(job, process)
       running.set(job.jobId, entry)
-      void settle(entry)
+      void whileOpen(settle(entry))
     } else {
       await removePidFile(job.directory)
       remember(job.jobId, { state: 'ended', ...status })
@@ -187,12 +194,19 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
 
   async function kill(entry: RunningJob, process: ProcessIdentity): Promise<void> {
     const { jobId, workingDirectory } = entry.job
-    const left = await killTree(
-      { pid: process.pid, startTime: Number(process.startTime) },
-      { graceMs: killGraceMs, marker: jobMarker(workingDirectory), hurry: closing.signal },
-    )
+    const root = { pid: process.pid, startTime: Number(process.startTime) }
+    const options = {
+      graceMs: killGraceMs,
+      marker: jobMarker(workingDirectory),
+      hurry: closing.signal,
+    }
+    const left = await askPatiently(() => killTree(root, options), patienceFor(entry.job)).catch(() => [])
     if (left.length > 0)
       log.warn({ job: jobId }, `processes of the cancelled job survive: ${left.join(', ')}`)
+  }
+
+  function patienceFor({ jobId }: Submission): Patience {
+    return { jobId, log, signal: closing.signal }
   }
 
   return {
@@ -223,7 +237,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
         jobs.map((job) =>
           limited(async () => {
             signal.throwIfAborted()
-            if (await recoverJob(job)) found.set(job.jobId, job.jobId)
+            if (await recoverJob(job).catch(asDown)) found.set(job.jobId, job.jobId)
           }),
         ),
       )
@@ -267,13 +281,7 @@ export function createLocalScheduler(options: LocalOptions, log: Logger): Schedu
   }
 }
 
-/** A script marks its begin before anything else. */
-async function endOf(entry: RunningJob, exitCode: number | undefined): Promise<SchedulerReport> {
-  const isKilled = entry.process !== undefined && (exitCode === undefined || exitCode < 0)
-  const isUnbegun = isKilled && (await findRunner(entry.job).catch(() => undefined)) === 'none'
-  return isUnbegun ? { state: 'ended', unbegun: true } : { state: 'ended' }
-}
-
-function newEntry(job: Submission, process: ProcessIdentity | undefined): RunningJob {
-  return { job, process, starting: Promise.resolve(), killing: undefined }
+/** Nothing is known of a job when the system cannot answer. */
+function asDown(error: unknown): never {
+  throw mayPass(error) ? new SchedulerDown(messageOf(error)) : error
 }

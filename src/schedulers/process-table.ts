@@ -1,5 +1,9 @@
-/** What /proc knows of processes: identities that cannot be mistaken, and who belongs to a job. Linux only. */
+/**
+ * What /proc knows of processes: identities that cannot be mistaken, and who belongs to a job. Linux only. All of it throws the system's
+ * error when /proc cannot be read just now (no descriptors or memory left): then nothing may be concluded.
+ */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { errnoOf } from '../lib/errors.js'
 import { isSamePlace } from '../lib/same-place.js'
 import type { ProcessIdentity } from './started-file.js'
 
@@ -11,6 +15,9 @@ export interface ProcessEntry {
   /** Clock ticks since boot. */
   readonly startTime: number
 }
+
+/** Of the server or the machine, not of the process that is looked at. */
+const LACKING = new Set<string | undefined>(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
 
 // A dead process that nobody has waited for still has an entry.
 const DEAD_STATES = new Set(['Z', 'X', 'x'])
@@ -76,10 +83,13 @@ export function findScriptProcess(script: string): ProcessIdentity | undefined {
   return undefined
 }
 
-/** Whether the process was started with the environment entry `marker` ("NAME=value"). */
-export function hasEnvironment(pid: number, marker: string): boolean {
+/**
+ * Whether the process was started with the environment entry `marker` ("NAME=value"). undefined: it has none that could be read; the
+ * kernel shows none either while a process changes its program.
+ */
+export function hasEnvironment(pid: number, marker: string): boolean | undefined {
   const environment = readProc(`/proc/${pid}/environ`)
-  return environment !== undefined && `\0${environment}`.includes(`\0${marker}\0`)
+  return environment ? `\0${environment}`.includes(`\0${marker}\0`) : undefined
 }
 
 /** The words that a live process was started with; empty when it cannot be read. */
@@ -99,7 +109,8 @@ export function workingDirectoryOf(pid: number): string | undefined {
 function readProc(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
-  } catch {
+  } catch (error) {
+    if (LACKING.has(errnoOf(error))) throw error
     // Gone in between, or another user's.
     return undefined
   }

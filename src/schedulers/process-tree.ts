@@ -18,21 +18,28 @@ export interface TreeRoot {
 }
 
 const SCAN_INTERVAL_MS = 50
+/**
+ * So many looks in a row have to find nobody: a list of processes takes a while to read, and one that was forked meanwhile by a process
+ * that then ended is not in it.
+ */
+const EMPTY_SCANS = 3
 /** What survives SIGKILL that long hangs in the kernel (a dead file server): nobody can end it. */
 const GIVE_UP_AFTER_KILL_MS = 10_000
 
 /**
  * SIGTERM to every process of the tree, SIGKILL after the grace, scanning again until none is left.
- * Resolves with the pids that could not be ended (normally none).
+ * Resolves with the pids that could not be ended (normally none). @throws the system's error when processes cannot be listed just now
  */
 export async function killTree(root: TreeRoot, options: KillOptions): Promise<readonly number[]> {
   const tree = createJobTree(root, options.marker)
   const begun = performance.now()
+  let emptyScans = 0
   for (let wait = 5; ; wait = Math.min(wait * 2, SCAN_INTERVAL_MS)) {
     const members = tree.scan(readProcesses())
     const elapsedMs = performance.now() - begun
     const gaveGrace = elapsedMs >= options.graceMs || options.hurry.aborted
-    if (members.length === 0 || elapsedMs >= options.graceMs + GIVE_UP_AFTER_KILL_MS) {
+    emptyScans = members.length === 0 ? emptyScans + 1 : 0
+    if (emptyScans === EMPTY_SCANS || elapsedMs >= options.graceMs + GIVE_UP_AFTER_KILL_MS) {
       return members.map((member) => member.pid)
     }
     for (const member of members) {
@@ -71,9 +78,10 @@ function createJobTree(root: TreeRoot, marker: string): JobTree {
 
   const isMarked = (entry: ProcessEntry): boolean => {
     if (entry.startTime < root.startTime || unmarked.has(keyOf(entry))) return false
+    const has = hasEnvironment(entry.pid, marker)
     // In a container the same path is another job's.
-    if (hasEnvironment(entry.pid, marker) && isSamePlace(entry.pid, directory) !== false) return true
-    unmarked.add(keyOf(entry))
+    if (has && isSamePlace(entry.pid, directory) !== false) return true
+    if (has !== undefined) unmarked.add(keyOf(entry))
     return false
   }
 

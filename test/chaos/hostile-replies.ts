@@ -39,7 +39,7 @@ export const REPLIES_APP: AppOptions = {
 export const REPLIES_ENV = { PULSAR_TUS_CHUNK_SIZE: '60000' }
 
 const AT_ONCE = 8
-/** An upload whose offsets are lied about is sent 24 times, in small pieces: that alone takes many seconds on a busy machine. */
+/** An upload whose offsets are lied about is sent 12 times, in small pieces: that alone takes many seconds on a busy machine. */
 const JOB_MS = 60_000
 const MAX_RSS_BYTES = 700 * 1024 ** 2
 /** Connections of the client, files of the store, and what is idle for some seconds. */

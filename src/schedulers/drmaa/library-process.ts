@@ -73,8 +73,8 @@ async function serve(library: Binding, request: LibraryRequest): Promise<Library
 /** The id is on the disk before anybody is told: a server that is killed now finds the job by it. */
 async function submit(library: Binding, template: JobTemplate, directory: string): Promise<LibraryAnswer> {
   const note = join(directory, SUBMITTING_FILE)
-  const me = identify(process.pid)
   try {
+    const me = identify(process.pid)
     writeFileSync(note, `${process.pid}:${me?.startTime ?? 0}:${me?.bootId ?? ''}`)
   } catch (error) {
     // Nothing was handed over.

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { errnoOf, messageOf } from '../../lib/errors.js'
 import { bootId, isAlive } from '../process-table.js'
 import { SchedulerDown, type Submission } from '../scheduler.js'
-import { STARTED_FILE } from '../started-file.js'
+import { type ProcessIdentity, STARTED_FILE } from '../started-file.js'
 import { EXTERNAL_ID_FILE, SUBMITTING_FILE } from './wire.js'
 
 /** `id`: it was taken. `busy`: a process that has the library is submitting it. `broken off`: one died of it. `none`: never begun. */
@@ -17,11 +17,19 @@ export async function readSubmitTrace(job: Pick<Submission, 'directory'>): Promi
   const note = await readIfThere(join(job.directory, SUBMITTING_FILE))
   if (note !== undefined) {
     const [pid = '', startTime = '', boot = ''] = note.split(':')
-    if (isAlive({ pid: Number(pid), startTime, bootId: boot })) return { kind: 'busy' }
+    if (lives({ pid: Number(pid), startTime, bootId: boot })) return { kind: 'busy' }
   }
   const id = parseId(await readIfThere(join(job.directory, EXTERNAL_ID_FILE)))
   if (id !== undefined) return { kind: 'id', id }
   return { kind: note === undefined ? 'none' : 'broken off' }
+}
+
+function lives(process: ProcessIdentity): boolean {
+  try {
+    return isAlive(process)
+  } catch (error) {
+    throw new SchedulerDown(`cannot look whether process ${process.pid} lives: ${messageOf(error)}`)
+  }
 }
 
 /** Makes J/started in the name of nobody, so that the script does not run any more, whatever was submitted. */

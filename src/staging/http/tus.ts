@@ -11,7 +11,7 @@ const CHUNK_BYTES = 10_000_000
 /** So often in a row the server may disagree about where we are. */
 const MAX_DISAGREEMENTS = 3
 /** So often what is missing may be sent in one attempt, to a server that takes a part of each piece or forgets some. */
-const MAX_TIMES_SENT = 8
+const MAX_TIMES_SENT = 4
 
 /** One upload, in the words of https://tus.io/protocols/resumable-upload. */
 interface Run {
