@@ -6,6 +6,7 @@ import { createNodeControl } from './control/node-control.js'
 import { controlPlace } from './control/socket-path.js'
 import type { Dependencies } from './dependencies/dependencies.js'
 import { createHttpServer, type HttpServer } from './http/server.js'
+import { awaitStaging } from './jobs/await-staging.js'
 import { startExpiry } from './jobs/expire.js'
 import { appendEvent } from './jobs/journal/note.js'
 import { startRotation } from './jobs/journal/rotate.js'
@@ -41,6 +42,8 @@ export interface NodeHost {
   readonly release: string
   /** The private tokens that the configuration has now. */
   readTokens(): Promise<ReadTokens>
+  /** Ends a start that waits. */
+  readonly stopping: AbortSignal
 }
 
 export interface ReadTokens {
@@ -99,6 +102,8 @@ export async function startNode(config: NodeConfig, log: Logger, host?: NodeHost
     releasers.push(() => dependencies?.close())
     const managers: RunningManager[] = []
     for (const manager of config.managers) {
+      const place = { manager: manager.name, stagingDirectory: manager.stagingDirectory }
+      await awaitStaging(place, store, log, host?.stopping ?? new AbortController().signal)
       const opened = await openManager({
         config: manager,
         neighbours: config.managers

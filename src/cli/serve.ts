@@ -60,9 +60,11 @@ export async function serve(options: LoadOptions): Promise<number> {
     )
   log.info({ logger: 'pulsar.core' }, 'starting without a toolbox: jobs of every tool are accepted')
   const stopped = untilStopped()
+  const stopping = new AbortController()
   let ready = false
   // A start that hangs on a dead file system must not outlive the wish to stop.
   void stopped.then(() => {
+    stopping.abort()
     if (!ready) setTimeout(() => process.exit(EXIT.failed), STOP_LIMIT_MS)
   })
   // Before anything is started that would inherit the variable. Elsewhere it is not even loaded.
@@ -70,8 +72,12 @@ export async function serve(options: LoadOptions): Promise<number> {
     ? (await import('./notify-systemd.js')).createSystemdNotifier(process.env, log)
     : undefined
   try {
-    node = await startNode(config, log, { release: version(), readTokens })
+    node = await startNode(config, log, { release: version(), readTokens, stopping: stopping.signal })
   } catch (error) {
+    if (stopping.signal.aborted) {
+      log.info('stopped before the start was through')
+      return EXIT.ok
+    }
     printError(withoutStack(error))
     return exitCodeOf(error)
   }

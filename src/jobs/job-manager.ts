@@ -3,6 +3,7 @@ import { MagnetarError } from '../lib/errors.js'
 import { pause } from '../lib/timing.js'
 import { cancelJob } from './cancel.js'
 import { cleanJob } from './clean.js'
+import type { JobDirectory } from './directory.js'
 import { disk } from './disk/disk.js'
 import { finalDocument, setupDocument, unfinishedDocument } from './documents.js'
 import { downloadSource, uploadTarget } from './file-types.js'
@@ -25,6 +26,12 @@ export function createJobManager(
   const { config, store, version } = context
   const streamLimitBytes = config.maximumStreamSizeBytes ?? Number.MAX_SAFE_INTEGER
 
+  const newDirectory = ({ path: directory }: JobDirectory) => ({
+    directory,
+    stagingDirectory: config.stagingDirectory,
+    mode: config.jobDirectoryMode,
+  })
+
   async function recordedStatus(jobId: string): Promise<JobStatus | undefined> {
     return (
       context.jobs.get(jobId)?.status ??
@@ -35,6 +42,7 @@ export function createJobManager(
 
   async function statusWithoutRecord(jobId: string, directory: string): Promise<JobStatus> {
     const status = await disk.statusWithoutRecord(directory)
+    if (status === 'lost') await disk.demandStaging(config.stagingDirectory)
     if (status !== 'preprocessing') return status
     await takeUpStray(context, jobId)
     return (await recordedStatus(jobId)) ?? status
@@ -47,7 +55,7 @@ export function createJobManager(
       const directory = directoryOf(context, id)
       const tool = { toolId, toolVersion }
       const spare = context.trash.takeSpare()
-      await disk.makeJobDirectory({ directory: directory.path, mode: config.jobDirectoryMode, tool, spare })
+      await disk.makeJobDirectory({ ...newDirectory(directory), tool, spare })
       context.recentlySeen.set(id, true)
       return setupDocument(directory, id, tool, config, version)
     },
@@ -65,6 +73,7 @@ export function createJobManager(
       const status = (await recordedStatus(jobId)) ?? (await statusWithoutRecord(jobId, directory.path))
       if (!isDone(status)) return unfinishedDocument(jobId, status)
       const results = await disk.readResults(directory.path, streamLimitBytes)
+      if (results.top.length === 0) await disk.demandStaging(config.stagingDirectory)
       return finalDocument(jobId, status, directory, results, config, version)
     },
     async cancel(jobId) {
@@ -80,7 +89,7 @@ export function createJobManager(
       const target = uploadTarget(directory.path, type, name)
       // A client with a jobs_directory uploads first and has the job set up by the submit.
       if (!context.recentlySeen.get(jobId)) {
-        await disk.makeJobDirectoryIfMissing(directory.path, config.jobDirectoryMode)
+        await disk.makeJobDirectoryIfMissing(newDirectory(directory))
         context.recentlySeen.set(jobId, true)
       }
       return target

@@ -78,6 +78,7 @@ async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerRepo
   const overdue = Date.now() - job.endedSinceMs >= context.returnCodeWaitMs
   const code = await disk.readReturnCode(job.directory.path, overdue)
   if (code !== undefined) return endRun(context, job, { status: 'complete', returnCode: code })
+  await disk.demandStaging(context.config.stagingDirectory)
   if (!overdue) return recheckLater(context, job, report)
   if (await neverBegan(context, job, report)) return launchAgain(context, job, report)
   const { exitCode } = report
@@ -155,6 +156,8 @@ async function underLock(
       })
       return
     } catch (error) {
+      const job = context.jobs.get(jobId)
+      if (job) job.waitsFor = `its end is recorded when that can be done: ${messageOf(error)}`
       if (attempt === 0)
         context.log.error(
           { job: jobId, err: error },

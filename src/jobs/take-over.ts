@@ -180,7 +180,10 @@ async function takeBack(
   const { path: directory } = job.directory
   const traces = await disk.readPythonTraces(directory)
   if (!traces.exists && left.isUnsure) return
-  if (!traces.exists && kinds.size === 0) return forget(context, job)
+  if (!traces.exists && kinds.size === 0) {
+    // It may only be closed to us: a tool may do that to its own directory.
+    return (await disk.exists(directory)) ? undefined : forget(context, job)
+  }
   await disk.returnStreams(directory)
   await takeBackAs(context, job, left, kinds, traces)
   await disk.takeBackJob(directory)

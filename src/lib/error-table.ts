@@ -140,6 +140,11 @@ export const ERRORS = {
     meaning: 'The file system has no room or no inodes left, or a quota is used up.',
     fix: 'Free space below the staging directory.',
   },
+  STAGING_AWAY: {
+    meaning:
+      'The staging directory is empty, and the jobs of this node were in it: its file system is not mounted.',
+    fix: 'Mount it: the node then goes on by itself. The message has the command for a directory that was emptied on purpose.',
+  },
   DIRECTORY_UNUSABLE: {
     meaning: 'A directory of the configuration cannot be made or used.',
     fix: 'Name a directory that the user who runs the server may write to, or make it and give it to that user.',

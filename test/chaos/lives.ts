@@ -89,7 +89,7 @@ export async function live(world: World, life: Life): Promise<void> {
 }
 
 /** What its client was told last, and what the server has last said of it. */
-function lastWords({ node }: World, { id, told }: Life): string {
+export function lastWords({ node }: World, { id, told }: Life): string {
   const lines = node.logs().split('\n')
   const said = lines.filter((line) => line.includes(`"job":"${id}"`)).slice(-8)
   return [`${id}; its status was ${JSON.stringify(told)?.slice(0, 1500)}`, ...said].join('\n      ')

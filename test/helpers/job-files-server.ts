@@ -37,6 +37,8 @@ export interface JobFilesServer {
   forget(path: string): void
   /** Forgets all resumable uploads. */
   forgetSessions(): void
+  /** Forgets what has come of all resumable uploads. */
+  forgetPieces(): void
   close(): Promise<void>
 }
 
@@ -190,6 +192,9 @@ export async function startJobFilesServer(options: JobFilesOptions = {}): Promis
         for (const each of [...map.keys()]) if (each.startsWith(`${path}/`)) map.delete(each)
     },
     forgetSessions: () => sessions.clear(),
+    forgetPieces() {
+      for (const [id, { length }] of sessions) sessions.set(id, { length, heap: createHeap() })
+    },
     async close() {
       server.closeAllConnections()
       for (const socket of connections) socket.destroy()

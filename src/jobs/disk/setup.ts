@@ -5,6 +5,7 @@ import { readOwnFile, replaceOwnFile } from '../../lib/own-file.js'
 import { emptyTree, removeTree } from '../../lib/remove-tree.js'
 import { FILE_DIRECTORIES, MARKER, WORK_DIRECTORIES } from '../directory.js'
 import { isPythonJobDirectory } from './python-traces.js'
+import { demandStaging } from './staging-mark.js'
 
 export interface ToolInfo {
   readonly toolId: string
@@ -13,6 +14,8 @@ export interface ToolInfo {
 
 export interface NewDirectory {
   readonly directory: string
+  /** Set: nothing is made where this is away (STAGING_AWAY). */
+  readonly stagingDirectory?: string
   /** mode of mkdir; the umask applies. */
   readonly mode: number | undefined
   readonly tool: ToolInfo
@@ -24,7 +27,8 @@ export interface NewDirectory {
  * Makes the directory tree of a job and marks it as ours. What is there already stays, so a repeated setup is fine. A Python
  * server's directory (it has tool_id before anything else) is not marked here.
  */
-export function makeJobDirectory({ directory, mode, tool, spare }: NewDirectory): void {
+export function makeJobDirectory({ directory, stagingDirectory, mode, tool, spare }: NewDirectory): void {
+  if (stagingDirectory !== undefined) demandStaging(stagingDirectory)
   const made = (spare !== undefined && moveSpare(spare, directory)) || makeDirectory(directory, mode)
   if (spare === undefined || !made) {
     for (const name of FILE_DIRECTORIES) makeDirectory(path.join(directory, name), mode)
@@ -70,8 +74,8 @@ export function readTool(directory: string): ToolInfo | undefined {
 }
 
 /** Makes the directory of a job that is uploaded to before it is set up; one that exists is left as it is. */
-export function makeJobDirectoryIfMissing(directory: string, mode: number | undefined): void {
-  if (!fs.existsSync(directory)) makeJobDirectory({ directory, mode, tool: { toolId: '', toolVersion: '' } })
+export function makeJobDirectoryIfMissing(wanted: Omit<NewDirectory, 'tool'>): void {
+  if (!fs.existsSync(wanted.directory)) makeJobDirectory({ ...wanted, tool: { toolId: '', toolVersion: '' } })
 }
 
 function moveSpare(spare: string, directory: string): boolean {

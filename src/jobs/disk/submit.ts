@@ -5,6 +5,7 @@ import { errnoOf } from '../../lib/errors.js'
 import { writePrivateFile } from '../../lib/private-file.js'
 import type { JobFilePath } from '../types.js'
 import { makeJobDirectory, readTool, type ToolInfo } from './setup.js'
+import { demandStaging } from './staging-mark.js'
 import { probeStray } from './stray-probe.js'
 
 export interface SubmitFiles {
@@ -40,8 +41,12 @@ export function writeSubmit(files: SubmitFiles): SubmitOutcome {
   const { directory } = files
   if (fs.existsSync(path.join(directory, 'final_status'))) return { outcome: 'duplicate' }
   if (probeStray(directory) !== undefined) return { outcome: 'handed over' }
-  if (files.setup) makeJobDirectory({ directory, ...files.setup })
-  else if (!fs.existsSync(directory)) return { outcome: 'not set up' }
+  const { stagingDirectory } = files
+  if (files.setup) makeJobDirectory({ directory, stagingDirectory, ...files.setup })
+  else if (!fs.existsSync(directory)) {
+    demandStaging(stagingDirectory)
+    return { outcome: 'not set up' }
+  }
   for (const { base, components } of files.touch) touchFile(base, components)
   // With it anybody could read and write the job's files at Galaxy.
   writePrivateFile(path.join(directory, 'launch_config'), files.launchConfig)

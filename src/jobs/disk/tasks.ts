@@ -25,6 +25,7 @@ import {
   makeJobDirectoryIfMissing,
   recycleJobDirectory,
 } from './setup.js'
+import { demandStaging } from './staging-mark.js'
 import { readResults, statusWithoutRecord } from './status.js'
 import { findStrays, probeStray } from './stray-probe.js'
 import { listResults, openResults, writeSubmit } from './submit.js'
@@ -40,6 +41,7 @@ export const diskTasks = {
   claimJobDirectory,
   commitNewFile,
   copyFile,
+  demandStaging,
   describeDirectory,
   discardJobDirectory,
   discardNewFile,

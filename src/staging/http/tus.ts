@@ -10,6 +10,8 @@ import { checkTaken, expectSuccess } from './upload.js'
 const CHUNK_BYTES = 10_000_000
 /** So often in a row the server may disagree about where we are. */
 const MAX_DISAGREEMENTS = 3
+/** So often in one attempt it may have less than it said before. */
+const MAX_SET_BACKS = 3
 /** So often what is missing may be sent in one attempt, to a server that takes a part of each piece or forgets some. */
 const MAX_TIMES_SENT = 4
 
@@ -81,6 +83,7 @@ async function sendAll(run: Run, start: number): Promise<void> {
   let offset = start
   run.tools.kept?.(start)
   let disagreements = 0
+  let setBacks = 0
   let mayStillSend = MAX_TIMES_SENT * (run.file.bytes - start)
   while (offset < run.file.bytes) {
     const end = Math.min(offset + chunkBytes, run.file.bytes)
@@ -99,6 +102,7 @@ async function sendAll(run: Run, start: number): Promise<void> {
       if (++disagreements > MAX_DISAGREEMENTS) throw disagreement(run)
       next = await askOffset(run)
       if (next === undefined) throw lost(run)
+      if (next < offset && ++setBacks > MAX_SET_BACKS) throw disagreement(run)
     } else disagreements = 0
     offset = next
     // A part of a piece counts when the next attempt finds it: a server may say any offset, and never come to an end.
@@ -128,7 +132,8 @@ function disagreement({ url }: Run): TransferError {
 }
 
 /** Galaxy takes a file from a finished upload. Its own middleware reads session_id only from a form. */
-async function handOver({ url, session, tools }: Run): Promise<void> {
+async function handOver(run: Run): Promise<void> {
+  const { url, session, tools } = run
   const body = Buffer.from(new URLSearchParams({ session_id: sessionId(session) }).toString())
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const { signal } = tools
@@ -140,7 +145,18 @@ async function handOver({ url, session, tools }: Run): Promise<void> {
     bodyBytes: body.length,
     signal,
   }
-  await expectSuccess(await tools.http.request(request), request)
+  try {
+    await expectSuccess(await tools.http.request(request), request)
+  } catch (error) {
+    if (await wasTaken(run, error)) throw lost(run)
+    throw error
+  }
+}
+
+/** An earlier request to take it, whose answer was lost, may have come through only now: then Galaxy knows no such upload any more. */
+async function wasTaken(run: Run, error: unknown): Promise<boolean> {
+  if (!(error instanceof TransferError) || error.transient) return false
+  return (await askOffset(run).catch(() => 0)) === undefined
 }
 
 function ask(

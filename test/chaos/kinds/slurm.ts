@@ -7,7 +7,7 @@ import { startPrivateSlurm } from '../../peers/private-slurm.js'
 import { createRandom } from '../../peers/random.js'
 import { type ChaosNode, createChaosNode, type ServerProgram } from '../chaos-node.js'
 import { auditNode, judgeEnding } from '../judge.js'
-import { type Life, type LifeName, live, newLife, runsOf, takeAway, type World } from '../lives.js'
+import { type Life, type LifeName, lastWords, live, newLife, runsOf, takeAway, type World } from '../lives.js'
 import { noFaults } from '../no-faults.js'
 import { magnetarProgram, QUICK_RETRIES } from '../programs.js'
 import { cancelledItself, heal, logSizes, type Schedule, TROUBLES } from '../slurm-troubles.js'
@@ -207,7 +207,10 @@ function judgeSlurmLife(world: World, schedule: Schedule, life: Life): string[] 
   const why = String(end.stderr)
   if (status === 'complete') {
     if (runs === 0) found.push('complete, and did not run')
-    if (returncode !== 0) found.push(`complete with return code ${returncode}: ${why}`)
+    if (returncode !== 0)
+      found.push(
+        `complete with return code ${returncode}, ran ${runs} times, requeued ${schedule.requeued.get(id) ?? 0} times: ${why} ${end.job_stderr}; ${lastWords(world, life)}`,
+      )
   } else if (status === 'failed') {
     const { copy, waiting } = cancelledItself(schedule, schedule.logs)
     const isTrue =

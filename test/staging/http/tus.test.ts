@@ -163,6 +163,37 @@ describe('a resumable upload', () => {
     expect(run.server.log.length).toBeLessThan(12)
   })
 
+  it('does not follow a server for ever that has less and less', async () => {
+    const run = await begin()
+    let pieces = 0
+    run.server.plan = ({ method }) => {
+      if (method !== 'PATCH' || ++pieces % 2 === 1) return undefined
+      run.server.forgetPieces()
+      return { kind: 'status', status: 409 }
+    }
+    expect(await run.failure()).toMatchObject({ transient: true, message: expect.stringContaining('twice') })
+    expect(run.server.log.length).toBeLessThan(20)
+  })
+
+  it('begins anew when an earlier request to take it, whose answer was lost, has come through after all', async () => {
+    const run = await begin()
+    run.server.plan = ({ method, target }) => {
+      if (method !== 'POST' || target.includes('resumable_upload')) return undefined
+      run.server.forgetSessions()
+      return { kind: 'status', status: 400 }
+    }
+    expect(await run.failure()).toMatchObject({ transient: true })
+    run.server.plan = () => undefined
+    expect(await run.attempt()).toEqual({ bytes: BIG, resumedFrom: 0 })
+    run.isRight()
+  })
+
+  it('is refused when Galaxy has it and will not take it', async () => {
+    const run = await begin()
+    run.server.failNext(...Array(5).fill(undefined), { kind: 'status', status: 400 })
+    expect(await run.failure()).toMatchObject({ transient: false, status: 400 })
+  })
+
   it('fails for good where there are no resumable uploads', async () => {
     const run = await begin()
     run.server.failNext({ kind: 'status', status: 404 })
