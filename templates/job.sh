@@ -34,8 +34,15 @@ fi
 # The trap leaves no return code: after a signal $? is that of the last command, so whoever waits for this process knows better.
 # Only when what the tool requires could not be provided is it the tool's that never ran.
 _magnetar_providing=
+# Slurm may run a job anew, whose node it took for dead, while the script of the first run goes on there: what that comes to is not the job's end.
+_magnetar_counts() {
+    local _magnetar_now=
+    { IFS= read -r _magnetar_now < @@JOB@@/started; } 2>/dev/null
+    [ -z "${SLURM_JOB_ID:-}" ] || [ "${_magnetar_now%%:*}" != "$SLURM_JOB_ID" ] || [ "$_magnetar_now" = "${_started_line:-}" ]
+}
 _magnetar_end() {
     local _magnetar_status=$?
+    _magnetar_counts || return
     [ -z "$_magnetar_providing" ] || [ "$_magnetar_status" -eq 0 ] || echo "$_magnetar_status" > @@RETURN_CODE@@
     { : > @@ENDED_EVENT@@; } 2>/dev/null
 }
@@ -132,5 +139,5 @@ if [ "${GALAXY_MEMORY_MB_PER_SLOT:-0}" -gt 0 ]; then export GALAXY_MEMORY_MB_PER
 
 @@METRICS_BEFORE@@
 @@PROVIDE@@
-@@COMMAND@@; return_code=$?; echo $return_code > @@RETURN_CODE@@;
+@@COMMAND@@; return_code=$?; _magnetar_counts || exit 0; echo $return_code > @@RETURN_CODE@@;
 @@METRICS_AFTER@@

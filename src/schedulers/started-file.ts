@@ -44,6 +44,7 @@ export function refusesSecondRun(script: string): boolean {
  * The bash lines that create J/started, to stand before anything else in the job script. Builtins only: not one
  * process is started. They end the script with 0 when it has run or runs already, with 73 (EX_CANTCREAT) when the file
  * cannot be made. A Slurm job that an admin requeued (SLURM_RESTART_COUNT) may run its own script again.
+ * What the line is stays in $_started_line: of two runs the file names the later.
  */
 export function STARTED_FRAGMENT(jobDirectory: string): string {
   const file = `'${`${jobDirectory}/${STARTED_FILE}`.replaceAll("'", "'\\''")}'`
@@ -63,5 +64,5 @@ if [ -z "$_started_new" ]; then
         exit 0
     fi
 fi
-unset _started_stat _started_boot _started_line _started_new _started_old`
+unset _started_stat _started_boot _started_new _started_old`
 }

@@ -124,6 +124,15 @@ describe('the job script', () => {
     expect(second.file('outputs/runs')).toBe('run\n')
   })
 
+  it('does not end the job when Slurm has begun it anew, on a node that it took for dead', async () => {
+    const ended = '$(dirname "$0")/../events/ended'
+    const command = `if [ "$SLURM_RESTART_COUNT" = 1 ]; then echo anew; else SLURM_RESTART_COUNT=1 bash "$0"; rm "${ended}"; false; fi`
+    const first = await run({ command, env: { SLURM_JOB_ID: '12', SLURM_RESTART_COUNT: '0' } })
+    expect(first).toMatchObject({ code: 0, stdout: 'anew\n', stderr: '' })
+    expect(first.file('return_code')).toBe('0\n')
+    expect(readdirSync(path.join(first.job, '../events'))).toEqual(['started'])
+  })
+
   it('runs again when Slurm requeued it, from what the directories held at first', async () => {
     const env = { SLURM_JOB_ID: '12', SLURM_CPUS_ON_NODE: '1' }
     const first = await run({
