@@ -65,6 +65,7 @@ export function noteReport(
 }
 
 async function judgeEnd(context: ManagerContext, job: Job, report: SchedulerReport): Promise<void> {
+  await disk.openUp(job.directory.path)
   if (report.failure !== undefined) {
     // A script that was killed after it had left its return code (a negative exit code): the tool was through.
     // Slurm, back without its newest state, cancels what is over: without an exit code.
@@ -141,29 +142,35 @@ export function askSoon(job: Job): void {
 }
 
 const RETRY_MS = 2000
+/** Jobs of which something could not be recorded: said once. */
+const unrecorded = new WeakSet<Job>()
 
-/** Runs a judgement under the job's lock; what cannot be recorded now (a full disk) is judged again later. */
+/**
+ * Runs a judgement under the job's lock. What cannot be recorded now (a full disk) is judged again when the monitor comes to it, soon: nobody
+ * waits for that, as the next job may do better.
+ */
 async function underLock(
   context: ManagerContext,
   jobId: string,
   task: (job: Job) => Promise<void>,
 ): Promise<void> {
-  for (let attempt = 0; !context.signal.aborted; attempt++) {
-    try {
-      await context.lock.run(jobId, async () => {
-        const job = context.jobs.get(jobId)
-        if (job) await task(job)
-      })
-      return
-    } catch (error) {
-      const job = context.jobs.get(jobId)
-      if (job) job.waitsFor = `its end is recorded when that can be done: ${messageOf(error)}`
-      if (attempt === 0)
-        context.log.error(
-          { job: jobId, err: error },
-          `cannot record the job's state, trying again: ${messageOf(error)}`,
-        )
-      await pause(RETRY_MS, context.signal)
-    }
+  let job: Job | undefined
+  try {
+    await context.lock.run(jobId, async () => {
+      job = context.jobs.get(jobId)
+      if (!job) return
+      await task(job)
+      unrecorded.delete(job)
+    })
+  } catch (error) {
+    if (job) judgeAgain(context, job, error)
   }
+}
+
+function judgeAgain(context: ManagerContext, job: Job, error: unknown): void {
+  job.waitsFor = `its state is recorded as soon as that can be done: ${messageOf(error)}`
+  if (!unrecorded.has(job))
+    context.log.error({ job: job.id }, `cannot record the job's state, trying again: ${messageOf(error)}`)
+  unrecorded.add(job)
+  void pause(RETRY_MS, context.signal).then(() => askSoon(job))
 }

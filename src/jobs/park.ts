@@ -120,6 +120,7 @@ async function parkJob(
   persistenceDirectory: string,
 ): Promise<IndexKind | undefined> {
   const { config } = context
+  await disk.openUp(job.directory.path)
   let kind = indexOf(job)
   let flags = flagsOf(job, kind)
   let keepsStreams = false

@@ -87,7 +87,9 @@ async function takeUp(
   // Before the scheduler is asked: what begins meanwhile it has.
   const begun = new Set<Job>()
   for (const job of ran) {
-    if (await disk.exists(path.join(job.directory.path, STARTED_FILE))) begun.add(job)
+    // Of one that is closed to us the journal does not say that it has begun.
+    const hasBegun = await disk.exists(path.join(job.directory.path, STARTED_FILE)).catch(passOver)
+    if (hasBegun) begun.add(job)
   }
   const found = await askScheduler(
     context,
@@ -142,6 +144,10 @@ export async function loadRecords(context: ManagerContext): Promise<void> {
   }
   await loadBegins(context)
   await forgetStrayNotes(context.store, context.config.name, (jobId) => context.jobs.has(jobId))
+}
+
+function passOver(error: unknown): undefined {
+  if (mayPass(error)) throw error
 }
 
 async function giveUp(context: ManagerContext, job: Job): Promise<void> {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { messageOf } from '../lib/errors.js'
+import { mayPass, messageOf } from '../lib/errors.js'
 import { listDirectory } from '../lib/fs.js'
 import { createLimit } from '../lib/limit.js'
 import { isLocal } from '../schedulers/index.js'
@@ -146,6 +146,7 @@ interface Left {
 async function takeAllBack(context: ManagerContext, parked: Parked | undefined, index: Index): Promise<void> {
   const limit = createLimit(AT_ONCE)
   const take = async (job: Job): Promise<void> => {
+    await disk.openUp(job.directory.path)
     // Killed, it had not begun to leave anything; an older release may have.
     if (!parked) return disk.returnStreams(job.directory.path)
     const { [job.id]: recorded } = parked.kinds
@@ -156,7 +157,17 @@ async function takeAllBack(context: ManagerContext, parked: Parked | undefined, 
     }
     await takeBack(context, job, left, index.get(job.id))
   }
-  await Promise.all([...context.jobs.values()].map((job) => limit(() => take(job))))
+  await Promise.all(
+    [...context.jobs.values()].map((job) =>
+      limit(() =>
+        take(job).catch((error: unknown) => {
+          // Of one whose directory is closed to us nothing is known but our record; no reason not to start.
+          if (mayPass(error) || context.signal.aborted) throw error
+          context.log.warn({ job: job.id }, `left as it was recorded: ${messageOf(error)}`)
+        }),
+      ),
+    ),
+  )
 }
 
 /** How a stop that was cut off would have left it, if it came to that. */

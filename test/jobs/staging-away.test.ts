@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
+import { startMonitor } from '../../src/jobs/monitor.js'
+import { silentLogger } from '../../src/lib/log.js'
 import { createFakeScheduler } from '../helpers/fake-scheduler.js'
 import { startManager, submitRequest } from '../helpers/manager.js'
 import { tempDirectory } from '../helpers/temp-directory.js'
@@ -38,7 +40,11 @@ beforeEach(async () => {
   root = await tempDirectory()
   scheduler = createFakeScheduler()
   running = await startManager(root, scheduler)
-  return () => running.close()
+  const monitor = startMonitor([running.context], silentLogger)
+  return async () => {
+    monitor.stop()
+    await running.close()
+  }
 })
 
 it('a job that ends meanwhile keeps its state, with the reason, and ends right afterwards', async () => {

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { errnoOf } from '../../lib/errors.js'
 import { readOwnFile, replaceOwnFile } from '../../lib/own-file.js'
+import { openUp } from './open-up.js'
 
 /**
  * The tool's return code, once the script has written it whole. The script writes "4\n" in one go, but a reader can see the
@@ -20,6 +21,7 @@ export function readReturnCode(directory: string, final: boolean): number | unde
  * then removed, having served their purpose. undefined: the scheduler has to be asked.
  */
 export function readEnd(directory: string, lastPlain: number, events: readonly string[]): number | undefined {
+  openUp(directory)
   const code = readReturnCode(directory, false)
   if (code === undefined || code > lastPlain) return undefined
   for (const file of events) removeFile(file)
@@ -39,6 +41,7 @@ export interface EndFiles {
 /** Writes what the end of a job leaves in its directory; a directory that is gone by now is no error. */
 export function writeEnd({ directory, reason, exitCode, events }: EndFiles): void {
   for (const file of events) removeFile(file)
+  openUp(directory)
   if (reason !== undefined) replaceOwnFile(directory, 'stderr', `${reason}\n`)
   if (exitCode !== undefined && readReturnCode(directory, true) === undefined)
     replaceOwnFile(directory, 'return_code', `${exitCode}\n`)

@@ -4,6 +4,7 @@ import { errnoOf } from '../../lib/errors.js'
 import { readOwnFile, replaceOwnFile } from '../../lib/own-file.js'
 import { emptyTree, removeTree } from '../../lib/remove-tree.js'
 import { FILE_DIRECTORIES, MARKER, WORK_DIRECTORIES } from '../directory.js'
+import { openUp } from './open-up.js'
 import { isPythonJobDirectory } from './python-traces.js'
 import { demandStaging } from './staging-mark.js'
 
@@ -105,6 +106,7 @@ function makeDirectory(directory: string, mode: number | undefined): boolean {
  * @returns false when it is not there or no job's
  */
 export function discardJobDirectory(directory: string, target: string): boolean {
+  openUp(directory)
   if (!fs.existsSync(path.join(directory, MARKER)) && !isPythonJobDirectory(directory)) return false
   fs.renameSync(directory, target)
   return true

@@ -6,6 +6,7 @@ import { readReturnCode } from './end.js'
 import { readLaunchConfig } from './launch-config.js'
 import { createLister, type ListingLimit } from './listing.js'
 import { isDelivered } from './live-state.js'
+import { openUp } from './open-up.js'
 import { readText } from './python-traces.js'
 import { readStream } from './streams.js'
 
@@ -41,6 +42,7 @@ export interface JobResults {
  * @param listed how much is listed
  */
 export function readResults(directory: string, limitBytes: number, listed = LISTED): JobResults {
+  openUp(directory)
   const metadata = path.join(directory, 'metadata')
   const toolLimit = Math.min(limitBytes, TOOL_STREAM_LIMIT_BYTES)
   const tool = (name: string): string =>

@@ -17,6 +17,7 @@ import { returnStreams } from './kept-streams.js'
 import { probeLaunchConfig } from './launch-probe.js'
 import { leaveLocalJob, leaveUnlaunchedJob, takeBackJob } from './leave-local.js'
 import { readChunk, readLiveState, writeLiveState } from './live-state.js'
+import { openUp } from './open-up.js'
 import { park } from './park.js'
 import { changedSince, claimJobDirectory, readPythonTraces } from './python-traces.js'
 import {
@@ -57,6 +58,7 @@ export const diskTasks = {
   openForRead,
   openNewFile,
   openResults,
+  openUp,
   park,
   probeLaunchConfig,
   probeStray,
