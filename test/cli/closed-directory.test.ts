@@ -47,7 +47,7 @@ it('jobs that close their own directories keep neither the server from starting 
   const directory = await tempDirectory()
   if (process.getuid?.() === 0) chownSync(directory, NOBODY, NOBODY)
   const staging = path.join(directory, 'staging')
-  const untilReleased = `until [ -e '${directory}/release' ]; do sleep 0.05; done`
+  const untilReleased = `until [ -e '${directory}/release' ] || [ ! -d '${directory}' ]; do sleep 0.05; done`
   let server = await startUnprivileged(directory)
   let client = createPulsarClient(server.url)
 

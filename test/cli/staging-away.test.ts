@@ -20,7 +20,8 @@ beforeEach(async () => {
   const server = await startMagnetar({ directory })
   const client = createPulsarClient(server.url)
   const { outputs_directory: outputs } = await client.setup('j')
-  const wait = `until [ -e '${release()}' ]; do sleep 0.05; done`
+  // It ends with the test, too.
+  const wait = `until [ -e '${release()}' ] || [ ! -d '${directory}' ]; do sleep 0.05; done`
   await client.submit('j', `${wait}; echo done > '${outputs}/out'`)
   await waitFor(async () => (await client.status('j')).status === 'running', { what: 'running job' })
   await server.kill9()
