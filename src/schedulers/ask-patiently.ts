@@ -13,14 +13,13 @@ export interface Patience {
   readonly signal: AbortSignal
 }
 
-/** Asks until there is an answer. @throws whatever will not pass; the signal's reason */
+/** Asks until there is an answer, once in any case. @throws whatever will not pass; the last error when the signal aborts */
 export async function askPatiently<T>(
   ask: () => T | Promise<T>,
   { jobId, log, signal }: Patience,
 ): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
-      signal.throwIfAborted()
       return await ask()
     } catch (error) {
       if (signal.aborted || !(error instanceof SchedulerDown || mayPass(error))) throw error

@@ -31,6 +31,7 @@ export async function awaitExitStatus(jobDirectory: string, patience: Patience):
   for (;;) {
     const status = await askPatiently(() => readExitStatus(jobDirectory), patience)
     if (status || performance.now() > untilMs) return status ?? {}
+    patience.signal.throwIfAborted()
     await pause(LOOK_INTERVAL_MS, patience.signal)
   }
 }
